@@ -1,0 +1,232 @@
+// CloudEvents 1.0 over NATS: binary mode both ways, structured mode read.
+// @see https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/nats-protocol-binding.md
+
+import type { EventEnvelope } from "./event-envelope.ts";
+import { decodeKey, parseSubject } from "./event-subject.ts";
+import { parseJsonBody } from "./json-body.ts";
+import { ThroughlineError } from "./throughline-error.ts";
+import { maxTracestateLength, parseTraceparent } from "./trace-context.ts";
+import type { WireHeaders, WireMessage } from "./wire-message.ts";
+
+/** Names of the headers that an event carries. */
+export const ceHeaders = {
+  specversion: "ce-specversion",
+  id: "ce-id",
+  type: "ce-type",
+  source: "ce-source",
+  time: "ce-time",
+  subject: "ce-subject",
+  datacontenttype: "ce-datacontenttype",
+  dataversion: "ce-dataversion",
+  correlationid: "ce-correlationid",
+  causationid: "ce-causationid",
+} as const;
+
+/** Longer attribute values than any sender needs are refused. */
+const maxAttributeLength = 1_024;
+
+/** An envelope with what is read from the wire: the version may be unsaid, the data is not checked yet. */
+export interface ReceivedEvent {
+  readonly envelope: Omit<EventEnvelope, "version"> & { readonly version: number | undefined };
+  readonly data: unknown;
+}
+
+/** Where and when a message was stored; stands in for attributes that a sender outside the toolkit left out. */
+export interface StoredAt {
+  readonly stream: string;
+  readonly sequence: number;
+  readonly timeMs: number;
+}
+
+/** Writes the envelope as binary-mode headers. */
+export function writeEventHeaders(envelope: EventEnvelope): Map<string, string> {
+  const headers = new Map<string, string>();
+  headers.set(ceHeaders.specversion, "1.0");
+  headers.set(ceHeaders.id, encodeAttribute(envelope.id));
+  headers.set(ceHeaders.type, envelope.type);
+  headers.set(ceHeaders.source, encodeAttribute(envelope.source));
+  headers.set(ceHeaders.time, envelope.time);
+  headers.set(ceHeaders.subject, encodeAttribute(envelope.key));
+  headers.set(ceHeaders.datacontenttype, "application/json");
+  headers.set(ceHeaders.dataversion, String(envelope.version));
+  headers.set(ceHeaders.correlationid, encodeAttribute(envelope.correlationId));
+  if (envelope.causationId !== undefined) {
+    headers.set(ceHeaders.causationid, encodeAttribute(envelope.causationId));
+  }
+  if (envelope.traceparent !== undefined) {
+    headers.set("traceparent", envelope.traceparent);
+    if (envelope.tracestate !== undefined) {
+      headers.set("tracestate", envelope.tracestate);
+    }
+  }
+  return headers;
+}
+
+/**
+ * Reads a message in binary mode, in structured mode, or without any CloudEvents attribute (then subject, `Nats-Msg-Id`
+ * and storage stand in for them). @throws CONTRACT_ENVELOPE_INVALID naming the header, CONTRACT_BODY_INVALID
+ */
+export function readEvent({ subject, headers, body }: WireMessage, stored: StoredAt): ReceivedEvent {
+  const contentType = headers.get("content-type") ?? headers.get(ceHeaders.datacontenttype);
+  if (contentType?.startsWith("application/cloudevents+json")) {
+    const { attributes, data } = readStructured(body);
+    return { envelope: readEnvelope(subject, attributes, headers, stored, (name) => name), data };
+  }
+  if (contentType !== undefined && !isJson(contentType)) {
+    throw invalidAttribute(ceHeaders.datacontenttype, "a JSON media type", contentType);
+  }
+  const attributes = (name: string): string | undefined => decodeAttribute(headers, `ce-${name}`);
+  return { envelope: readEnvelope(subject, attributes, headers, stored, (name) => `ce-${name}`), data: parseJsonBody(body) };
+}
+
+type AttributeReader = (name: string) => string | undefined;
+
+function readEnvelope(
+  subject: string,
+  attribute: AttributeReader,
+  headers: WireHeaders,
+  stored: StoredAt,
+  place: (name: string) => string,
+): ReceivedEvent["envelope"] {
+  const specversion = attribute("specversion");
+  if (specversion !== undefined && specversion !== "1.0") {
+    throw invalidAttribute(place("specversion"), "1.0", specversion);
+  }
+  const { type, key } = readTypeAndKey(subject, attribute, place);
+  const id = attribute("id") ?? headers.get("nats-msg-id") ?? `${stored.stream}:${stored.sequence}`;
+  if (id.length === 0) {
+    throw invalidAttribute(place("id"), "a non-empty string", id);
+  }
+  const causationId = attribute("causationid");
+  return {
+    id,
+    type,
+    key,
+    version: readVersion(attribute("dataversion"), place),
+    source: attribute("source") ?? `urn:nats:${stored.stream}`,
+    time: readTime(attribute("time"), stored, place),
+    correlationId: attribute("correlationid") || id,
+    ...(causationId === undefined ? undefined : { causationId }),
+    ...readTraceContext(headers),
+  };
+}
+
+/** The subject decides where an event is stored and filtered, so attributes that contradict it are refused. */
+function readTypeAndKey(subject: string, attribute: AttributeReader, place: (name: string) => string) {
+  const parsed = parseSubject(subject);
+  const key = parsed === undefined ? undefined : decodeKey(parsed.keyToken);
+  if (parsed === undefined || key === undefined) {
+    throw invalidAttribute("subject", "<context>.<event>.<key>", subject.slice(0, 200));
+  }
+  const type = attribute("type");
+  if (type !== undefined && type !== parsed.type) {
+    throw invalidAttribute(place("type"), `${parsed.type}, as the NATS subject says`, type);
+  }
+  const ceSubject = attribute("subject");
+  if (ceSubject !== undefined && ceSubject !== key) {
+    throw invalidAttribute(place("subject"), `${key}, as the NATS subject says`, ceSubject);
+  }
+  return { type: parsed.type, key };
+}
+
+function readVersion(value: string | undefined, place: (name: string) => string): number | undefined {
+  if (value === undefined) {
+    return undefined;
+  }
+  if (!/^[1-9][0-9]{0,5}$/.test(value)) {
+    throw invalidAttribute(place("dataversion"), "a whole number from 1", value);
+  }
+  return Number(value);
+}
+
+const rfc3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/i;
+
+function readTime(value: string | undefined, stored: StoredAt, place: (name: string) => string): string {
+  if (value === undefined) {
+    return new Date(stored.timeMs).toISOString();
+  }
+  if (!rfc3339.test(value) || Number.isNaN(Date.parse(value))) {
+    throw invalidAttribute(place("time"), "an RFC 3339 time", value);
+  }
+  return value;
+}
+
+/** An invalid traceparent starts a new trace instead of failing the event: tracing never costs a delivery. */
+function readTraceContext(headers: WireHeaders): { traceparent?: string; tracestate?: string } {
+  const traceparent = headers.get("traceparent");
+  if (parseTraceparent(traceparent) === undefined) {
+    return {};
+  }
+  const tracestate = headers.get("tracestate");
+  return tracestate === undefined || tracestate.length > maxTracestateLength
+    ? { traceparent: traceparent as string }
+    : { traceparent: traceparent as string, tracestate };
+}
+
+function readStructured(body: Uint8Array): { attributes: AttributeReader; data: unknown } {
+  const event = parseJsonBody(body);
+  if (typeof event !== "object" || event === null || Array.isArray(event)) {
+    throw invalidAttribute("body", "a CloudEvents JSON object", typeof event);
+  }
+  const fields = new Map<string, unknown>(Object.entries(event));
+  for (const required of ["specversion", "id", "source", "type"]) {
+    if (typeof fields.get(required) !== "string") {
+      throw invalidAttribute(required, "a string", typeof fields.get(required));
+    }
+  }
+  const datacontenttype = fields.get("datacontenttype");
+  if (typeof datacontenttype === "string" && !isJson(datacontenttype)) {
+    throw invalidAttribute("datacontenttype", "a JSON media type", datacontenttype);
+  }
+  const base64 = fields.get("data_base64");
+  const data = typeof base64 === "string" ? parseJsonBody(Buffer.from(base64, "base64")) : fields.get("data");
+  const attributes = (name: string): string | undefined => {
+    const value = fields.get(name);
+    return typeof value === "string" || typeof value === "number" ? limited(name, String(value)) : undefined;
+  };
+  return { attributes, data };
+}
+
+function isJson(mediaType: string): boolean {
+  return /^[\w.+-]+\/(?:[\w.+-]*\+)?json\s*(?:;|$)/i.test(mediaType);
+}
+
+const plainAttribute = /^[!#$&-~]*$/;
+
+/** Space, double quote, percent and all but printable ASCII are percent-encoded as UTF-8. */
+function encodeAttribute(value: string): string {
+  return plainAttribute.test(value)
+    ? value
+    : value.toWellFormed().replace(/[^!#$&-~]+/gu, (run) =>
+        Array.from(Buffer.from(run), (byte) => `%${byte.toString(16).toUpperCase().padStart(2, "0")}`).join(""),
+      );
+}
+
+function decodeAttribute(headers: WireHeaders, name: string): string | undefined {
+  const value = headers.get(name);
+  if (value === undefined) {
+    return undefined;
+  }
+  limited(name, value);
+  if (!value.includes("%")) {
+    return value;
+  }
+  try {
+    return decodeURIComponent(value);
+  } catch {
+    throw invalidAttribute(name, "percent-encoded UTF-8", value);
+  }
+}
+
+function limited(name: string, value: string): string {
+  if (value.length > maxAttributeLength) {
+    throw invalidAttribute(name, `at most ${maxAttributeLength} characters`, `${value.length} characters`);
+  }
+  return value;
+}
+
+function invalidAttribute(name: string, expected: string, found: string): ThroughlineError {
+  return new ThroughlineError("CONTRACT_ENVELOPE_INVALID", `${name}: expected ${expected}; found "${found.slice(0, 200)}".`, {
+    details: { header: name, expected, found: found.slice(0, 200) },
+  });
+}

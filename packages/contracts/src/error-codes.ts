@@ -1,0 +1,101 @@
+// Every error of the toolkit that reaches a user, with what to do about it.
+// docs/errors.md is checked against this table, so code and documentation cannot drift apart.
+
+/** What is fixed about an error code: whether trying again can help, and the next step for the reader. */
+export interface ErrorCodeEntry {
+  readonly retryable: boolean;
+  readonly remedy: string;
+}
+
+export const errorCodes = {
+  CONTRACT_NAME_INVALID: {
+    retryable: false,
+    remedy: 'Name an event "<context>.<event>" in lower-case kebab-case, for example "orders.placed".',
+  },
+  CONTRACT_VERSION_INVALID: {
+    retryable: false,
+    remedy: "Number versions 1, 2, 3, … without gaps, and give every version after the first an upcaster.",
+  },
+  CONTRACT_KEY_INVALID: {
+    retryable: false,
+    remedy: "Let the contract's key function return the id of the aggregate: a string of 1 to 256 characters.",
+  },
+  CONTRACT_DATA_INVALID: {
+    retryable: false,
+    remedy: "Compare the data with the contract's schema; the details list each field that does not fit.",
+  },
+  CONTRACT_BODY_INVALID: {
+    retryable: false,
+    remedy: "Send the body as one JSON document in UTF-8, within the size and depth limits.",
+  },
+  CONTRACT_ENVELOPE_INVALID: {
+    retryable: false,
+    remedy: "Send the CloudEvents attributes as docs/semantics.md lists them; the details name the header at fault.",
+  },
+  CONTRACT_TYPE_UNKNOWN: {
+    retryable: false,
+    remedy: "Subscribe to this type, or narrow the subject that carries it to the types that you handle.",
+  },
+  CONTRACT_VERSION_UNKNOWN: {
+    retryable: false,
+    remedy: "Deploy the version of this service that knows the newer contract, then redrive the event.",
+  },
+  BUS_SERVICE_INVALID: {
+    retryable: false,
+    remedy: "Give services and subscriptions lower-case kebab-case names that are unique within their owner.",
+  },
+  BUS_EVENT_UNDECLARED: {
+    retryable: false,
+    remedy: "Add the contract to `publishes` in defineService: permissions and topology follow from it.",
+  },
+  BUS_HANDLER_TIMEOUT: {
+    retryable: true,
+    remedy: "Pass context.signal to what the handler waits for, or raise `timeoutMs` in its policy.",
+  },
+  BUS_ATTEMPTS_EXHAUSTED: {
+    retryable: false,
+    remedy: "Look at what ended the earlier attempts: the service's log or its crash reports around these times.",
+  },
+  BUS_STOPPED: {
+    retryable: false,
+    remedy: "Publish before the service is stopped: `stop()` waits for handlers that run.",
+  },
+  BUS_HEADER_RESERVED: {
+    retryable: false,
+    remedy: "Choose a header name that does not begin with `ce-`, `nats-`, `throughline-` or `trace`.",
+  },
+  NATS_UNREACHABLE: {
+    retryable: true,
+    remedy: "Check that nats-server runs at this address (NATS_URL) and that the network lets you through.",
+  },
+  NATS_UNAUTHORIZED: {
+    retryable: false,
+    remedy: "Check the credentials of this service and what the account permits them.",
+  },
+  NATS_SERVER_UNSUPPORTED: {
+    retryable: false,
+    remedy: "Run nats-server 2.9.10 or newer (2.14.3 or newer gets security fixes) with JetStream on: `nats-server -js`.",
+  },
+  NATS_STREAM_DRIFT: {
+    retryable: false,
+    remedy: "Bring the stream in line with the declaration, or the declaration in line with the stream.",
+  },
+  NATS_PUBLISH_REJECTED: {
+    retryable: false,
+    remedy: "The server refused the message for good; the details hold its error code and text.",
+  },
+  NATS_PUBLISH_UNCONFIRMED: {
+    retryable: true,
+    remedy: "Publish again with the same event id: the stream drops the duplicate if the first one was stored.",
+  },
+  NATS_PAYLOAD_TOO_LARGE: {
+    retryable: false,
+    remedy: "Store the payload elsewhere and publish a reference to it, or raise max_payload on the server.",
+  },
+  NATS_REQUEST_FAILED: {
+    retryable: true,
+    remedy: "The JetStream API did not answer as expected; the details hold the request and the server's answer.",
+  },
+} as const satisfies Record<string, ErrorCodeEntry>;
+
+export type ErrorCode = keyof typeof errorCodes;

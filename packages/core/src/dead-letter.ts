@@ -1,0 +1,102 @@
+// Builds the message that keeps an event which could not be handled: the original, and why.
+
+import { createHash } from "node:crypto";
+import { type WireHeaders, type WireMessage } from "@throughline/contracts";
+import { errorType } from "./tracing.ts";
+import type { Delivery, OutgoingMessage, StreamTopology } from "./transport.ts";
+
+/** The stream of all dead letters. */
+export const deadLetterStream: StreamTopology = { name: "DEAD_LETTERS", subjects: ["dead.>"] };
+
+/** Why an event ended as a dead letter. */
+export type DeadLetterReason =
+  /** Headers, envelope, body or data could not be read. */
+  | "unreadable"
+  /** The handler said that no attempt can succeed. */
+  | "permanent-failure"
+  /** The last attempt failed. */
+  | "attempts-exhausted"
+  /** Delivered again and again without an outcome: each time the process ended while it was at work. */
+  | "crashed-repeatedly";
+
+export interface DeadLetterFacts {
+  readonly service: string;
+  readonly subscription: string;
+  readonly reason: DeadLetterReason;
+  readonly error: Error;
+  readonly attempts: number;
+  readonly firstFailureMs: number;
+}
+
+const prefix = "throughline-dead-";
+const originPrefix = "throughline-origin-";
+const maxSubjectLength = 1_024;
+const maxTextLength = 1_000;
+
+/** `dead.<service>.<subscription>.<type>.<key>`, the id deterministic: a repeated write is stored once. */
+export function createDeadLetter(delivery: Delivery, facts: DeadLetterFacts, keepBody = true): OutgoingMessage {
+  const { message, storedAt } = delivery;
+  const headers = copyHeaders(message.headers);
+  const set = (name: string, value: string | number) => headers.set(prefix + name, toHeaderText(String(value)));
+  set("reason", facts.reason);
+  set("error-name", errorType(facts.error));
+  set("error-message", facts.error.message);
+  set("fingerprint", fingerprintOf(facts.error));
+  set("attempts", facts.attempts);
+  set("first-failure", new Date(facts.firstFailureMs).toISOString());
+  set("service", facts.service);
+  set("subscription", facts.subscription);
+  set("subject", message.subject);
+  set("stream", storedAt.stream);
+  set("sequence", storedAt.sequence);
+  const trace = message.headers.get("traceparent");
+  if (trace !== undefined) {
+    set("trace", trace);
+  }
+  if (!keepBody) {
+    set("body", "omitted: too large together with these headers; it is still in the origin stream");
+  }
+  return {
+    subject: subjectOf(message, facts),
+    headers,
+    body: keepBody ? message.body : new Uint8Array(),
+    messageId: `dead:${facts.service}-${facts.subscription}:${storedAt.stream}:${storedAt.sequence}`,
+  };
+}
+
+function subjectOf({ subject }: WireMessage, { service, subscription }: DeadLetterFacts): string {
+  const full = `dead.${service}.${subscription}.${subject}`;
+  return full.length <= maxSubjectLength
+    ? full
+    : `dead.${service}.${subscription}.${subject.split(".", 1)[0]}.long.${shortHash(subject)}`;
+}
+
+/** Names of NATS have powers (rollup, schedule, expected sequence): kept as facts under another name, never as orders. */
+function copyHeaders(original: WireHeaders): Map<string, string> {
+  const headers = new Map<string, string>();
+  for (const [name, value] of original) {
+    if (name.startsWith("nats-")) {
+      headers.set(originPrefix + name, toHeaderText(value));
+    } else if (!name.startsWith(prefix)) {
+      headers.set(name, toHeaderText(value));
+    }
+  }
+  return headers;
+}
+
+function toHeaderText(value: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what must not get into a header.
+  return value.slice(0, maxTextLength).toWellFormed().replace(/[\u0000-\u001f\u007f]+/g, " ");
+}
+
+/** Groups dead letters of one cause: the error's type and the first stack frame that is neither Node's nor a library's. */
+export function fingerprintOf(error: Error): string {
+  const frames = (error.stack ?? "").split("\n").filter((line) => line.trimStart().startsWith("at "));
+  const own = frames.find((line) => !line.includes("node:") && !line.includes("node_modules"));
+  const place = (own ?? "").trim().replace(/\(?(?:file:\/\/)?[^\s()]*\/([^/\s]+?):\d+:\d+\)?$/, "$1");
+  return shortHash(`${errorType(error)}|${place}`);
+}
+
+function shortHash(text: string): string {
+  return createHash("sha256").update(text).digest("hex").slice(0, 16);
+}

@@ -1,0 +1,130 @@
+// One delivery on its way through the handler: read it, call the handler, tell how it went.
+
+import type { Span } from "@opentelemetry/api";
+import {
+  type EventEnvelope,
+  type ReceivedEvent,
+  readEvent,
+  ThroughlineError,
+  type AnyEventContract,
+} from "@throughline/contracts";
+import type { EventPublisher, PublishingCause } from "./event-publisher.ts";
+import type { Logger } from "./logger.ts";
+import type { HandlerContext, Subscription } from "./service.ts";
+import { contextOfSpan, runInContext } from "./tracing.ts";
+import type { Delivery } from "./transport.ts";
+
+/** What could be read out of a delivery. */
+export interface ReadableEvent {
+  readonly envelope: EventEnvelope;
+  readonly data: unknown;
+}
+
+/** Reads and validates; a promise only where a schema validates asynchronously. @throws CONTRACT_… */
+export function readDelivery(delivery: Delivery, subscription: Subscription): ReadableEvent | Promise<ReadableEvent> {
+  if (delivery.malformedHeaders !== undefined) {
+    throw new ThroughlineError("CONTRACT_ENVELOPE_INVALID", `The headers are malformed: ${delivery.malformedHeaders}.`, {
+      details: { header: delivery.malformedHeaders },
+    });
+  }
+  const received = readEvent(delivery.message, delivery.storedAt);
+  const contract = subscription.contracts.get(received.envelope.type);
+  if (contract === undefined) {
+    throw new ThroughlineError("CONTRACT_TYPE_UNKNOWN", `No handler of ${subscription.durable} knows ${received.envelope.type}.`, {
+      details: { type: received.envelope.type },
+    });
+  }
+  return received.envelope.version === undefined
+    ? readUnversioned(contract, received)
+    : readVersion(contract, received, received.envelope.version);
+}
+
+function readVersion(contract: AnyEventContract, { envelope, data }: ReceivedEvent, version: number) {
+  const parsed = contract.parseVersion(version, data);
+  const event = envelope as EventEnvelope;
+  const withData = (value: unknown): ReadableEvent => ({
+    envelope: event.version === version ? event : { ...event, version },
+    data: value,
+  });
+  return parsed instanceof Promise ? parsed.then(withData) : withData(parsed);
+}
+
+/** A sender that names no version gets the newest one that its data fits. */
+async function readUnversioned(contract: AnyEventContract, received: ReceivedEvent): Promise<ReadableEvent> {
+  let newestFailure: unknown;
+  for (let version = contract.latestVersion; version >= 1; version--) {
+    try {
+      return await readVersion(contract, received, version);
+    } catch (error) {
+      newestFailure ??= error;
+    }
+  }
+  throw newestFailure;
+}
+
+/** The context of one attempt; signal and logger are made when a handler first asks for them. */
+export class AttemptContext implements HandlerContext, PublishingCause {
+  readonly event: EventEnvelope;
+  readonly durable: string;
+  readonly attempt: number;
+  readonly receivedAtMs: number;
+  readonly span: Span;
+  readonly #publisher: EventPublisher;
+  readonly #logger: Logger;
+  #controller: AbortController | undefined;
+  #log: Logger | undefined;
+  #published: Map<string, number> | undefined;
+
+  constructor(
+    event: EventEnvelope,
+    attempt: number,
+    receivedAtMs: number,
+    span: Span,
+    parts: { readonly durable: string; readonly publisher: EventPublisher; readonly logger: Logger },
+  ) {
+    this.event = event;
+    this.attempt = attempt;
+    this.receivedAtMs = receivedAtMs;
+    this.span = span;
+    this.durable = parts.durable;
+    this.#publisher = parts.publisher;
+    this.#logger = parts.logger;
+  }
+
+  /** Bound, so that a handler may destructure it. */
+  readonly publish: HandlerContext["publish"] = (contract, data) =>
+    this.#publisher.publish(contract, data, this) as Promise<EventEnvelope<typeof contract.type>>;
+
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    return this.#controller.signal;
+  }
+
+  get log(): Logger {
+    this.#log ??= this.#logger.child({
+      eventId: this.event.id,
+      correlationId: this.event.correlationId,
+      traceId: this.span.spanContext().traceId,
+      spanId: this.span.spanContext().spanId,
+      attempt: this.attempt,
+    });
+    return this.#log;
+  }
+
+  countOf(subject: string): number {
+    this.#published ??= new Map();
+    const count = this.#published.get(subject) ?? 0;
+    this.#published.set(subject, count + 1);
+    return count;
+  }
+
+  abort(reason: Error): void {
+    this.#controller ??= new AbortController();
+    this.#controller.abort(reason);
+  }
+}
+
+/** Calls the handler with the attempt's span active. */
+export function callHandler(subscription: Subscription, data: unknown, context: AttemptContext): unknown {
+  return runInContext(contextOfSpan(context.span), () => subscription.handler(data, context));
+}

@@ -1,0 +1,106 @@
+// Runs tasks of one key one after another and tasks of different keys side by side, up to a limit.
+// A parked key holds its place in line but no slot, so a failing key never slows another one down.
+
+/** One unit of work in a lane. It runs when `start` is called and ends with exactly one `release` or `park`. */
+export interface LaneTask {
+  readonly key: string;
+  start(): void;
+}
+
+export class Lanes<Task extends LaneTask> {
+  readonly #concurrency: number;
+  /** Busy keys, each with the tasks behind the one that runs or is parked (undefined while there are none). */
+  readonly #lanes = new Map<string, Task[] | undefined>();
+  /** Tasks whose key is free, waiting for a slot. */
+  readonly #ready: Task[] = [];
+  #running = 0;
+  #starting = false;
+
+  constructor(concurrency: number) {
+    this.#concurrency = concurrency;
+  }
+
+  get running(): number {
+    return this.#running;
+  }
+
+  /** Starts the task now where its key and a slot are free; otherwise it waits its turn. */
+  enqueue(task: Task): void {
+    const waiting = this.#lanes.get(task.key);
+    if (waiting !== undefined) {
+      waiting.push(task);
+    } else if (this.#lanes.has(task.key)) {
+      this.#lanes.set(task.key, [task]);
+    } else {
+      this.#lanes.set(task.key, undefined);
+      this.#startOrQueue(task);
+    }
+  }
+
+  /** The running task is done: its key's next task follows. */
+  release(task: Task): void {
+    this.#running--;
+    this.#advance(task.key);
+  }
+
+  /** The running task gives up its slot but keeps its key; `resume` or `abandon` ends that. */
+  park(): void {
+    this.#running--;
+    this.#startReady();
+  }
+
+  /** The parked task runs again as soon as a slot is free, before anything else of its key. */
+  resume(task: Task): void {
+    this.#startOrQueue(task);
+  }
+
+  /** The parked task is done without having run again. */
+  abandon(task: Task): void {
+    this.#advance(task.key);
+  }
+
+  /** Tasks queued behind this key's first one. */
+  waitingBehind(key: string): readonly Task[] {
+    return this.#lanes.get(key) ?? [];
+  }
+
+  /** Takes out every task that has not started, in order. */
+  clear(): Task[] {
+    return [...this.#ready.splice(0), ...[...this.#lanes.values()].flatMap((lane) => lane?.splice(0) ?? [])];
+  }
+
+  #advance(key: string): void {
+    const next = this.#lanes.get(key)?.shift();
+    if (next === undefined) {
+      this.#lanes.delete(key);
+    } else {
+      this.#ready.push(next);
+    }
+    this.#startReady();
+  }
+
+  #startOrQueue(task: Task): void {
+    this.#ready.push(task);
+    this.#startReady();
+  }
+
+  /** A task that ends synchronously comes back here while the loop runs: the loop goes on, the stack stays flat. */
+  #startReady(): void {
+    if (this.#starting) {
+      return;
+    }
+    this.#starting = true;
+    try {
+      while (this.#running < this.#concurrency) {
+        const task = this.#ready.shift();
+        if (task === undefined) {
+          return;
+        }
+        this.#running++;
+        task.start();
+      }
+    } finally {
+      this.#starting = false;
+    }
+  }
+}

@@ -1,0 +1,116 @@
+// A durable consumer in memory: pending and unsettled messages, redelivery after the ack wait, shared by its instances.
+
+import type { Clock } from "./clock.ts";
+import { type MemoryStream, matchesSubject, type StoredMessage } from "./memory-stream.ts";
+import type { Consumption, Delivery, SubscriptionTopology } from "./transport.ts";
+
+interface Pending {
+  readonly message: StoredMessage;
+  deliveries: number;
+}
+
+interface Instance {
+  credits: number;
+  readonly onDelivery: (delivery: Delivery) => void;
+}
+
+export class MemoryDurable {
+  readonly #stream: MemoryStream;
+  readonly #ackWaitMs: number;
+  readonly #clock: Clock;
+  readonly #pending: Pending[] = [];
+  readonly #instances: Instance[] = [];
+  #consumerSequence = 0;
+  #scheduled = false;
+
+  constructor(stream: MemoryStream, topology: SubscriptionTopology, clock: Clock) {
+    this.#stream = stream;
+    this.#ackWaitMs = topology.ackWaitMs;
+    this.#clock = clock;
+    const offer = (message: StoredMessage) => {
+      if (topology.filterSubjects.some((pattern) => matchesSubject(pattern, message.subject))) {
+        this.#enqueue({ message, deliveries: 0 });
+      }
+    };
+    if (topology.startFrom === "first") {
+      stream.messages.forEach(offer);
+    }
+    stream.onStored(offer);
+  }
+
+  consume(onDelivery: (delivery: Delivery) => void): Consumption {
+    const instance: Instance = { credits: 0, onDelivery };
+    this.#instances.push(instance);
+    return {
+      grant: (count) => {
+        instance.credits += count;
+        this.#scheduleDelivery();
+      },
+      stop: async () => {
+        const index = this.#instances.indexOf(instance);
+        if (index >= 0) {
+          this.#instances.splice(index, 1);
+        }
+      },
+      health: () => ({ pulling: this.#instances.includes(instance) }),
+    };
+  }
+
+  #enqueue(pending: Pending): void {
+    this.#pending.push(pending);
+    this.#scheduleDelivery();
+  }
+
+  /** Delivers in a task of its own, as a network would: never inside the caller's stack. */
+  #scheduleDelivery(): void {
+    if (this.#scheduled) {
+      return;
+    }
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.#deliver();
+    });
+  }
+
+  #deliver(): void {
+    while (this.#pending.length > 0) {
+      const instance = this.#instances.find(({ credits }) => credits > 0);
+      const pending = instance === undefined ? undefined : this.#pending.shift();
+      if (instance === undefined || pending === undefined) {
+        return;
+      }
+      instance.credits--;
+      // Instances take turns.
+      this.#instances.push(...this.#instances.splice(this.#instances.indexOf(instance), 1));
+      instance.onDelivery(this.#createDelivery(pending));
+    }
+  }
+
+  #createDelivery(pending: Pending): Delivery {
+    pending.deliveries++;
+    const { message } = pending;
+    const redeliver = () => this.#enqueue(pending);
+    let cancel: (() => void) | undefined = this.#clock.schedule(this.#ackWaitMs, redeliver);
+    const settle = (next?: () => (() => void) | undefined) => {
+      if (cancel !== undefined) {
+        cancel();
+        cancel = next?.();
+      }
+    };
+    return {
+      message,
+      storedAt: { stream: this.#stream.name, sequence: message.sequence, timeMs: message.timeMs },
+      consumerSequence: ++this.#consumerSequence,
+      attempt: pending.deliveries,
+      acknowledge: () => settle(),
+      terminate: () => settle(),
+      extend: () => settle(() => this.#clock.schedule(this.#ackWaitMs, redeliver)),
+      retry: (delayMs) =>
+        settle(() => {
+          this.#clock.schedule(delayMs, redeliver);
+          return undefined;
+        }),
+    };
+  }
+}

@@ -1,0 +1,60 @@
+// A stream in memory: numbered messages, subjects, and de-duplication by message id.
+
+import type { WireMessage } from "@throughline/contracts";
+import type { OutgoingMessage, PublishReceipt } from "./transport.ts";
+
+/** A message as it is stored. */
+export interface StoredMessage extends WireMessage {
+  readonly sequence: number;
+  readonly timeMs: number;
+}
+
+/** JetStream's default duplicate window. */
+const duplicateWindowMs = 120_000;
+
+export class MemoryStream {
+  readonly name: string;
+  readonly subjects: readonly string[];
+  readonly messages: StoredMessage[] = [];
+  readonly #seen = new Map<string, { readonly sequence: number; readonly timeMs: number }>();
+  readonly #listeners = new Set<(message: StoredMessage) => void>();
+
+  constructor(name: string, subjects: readonly string[]) {
+    this.name = name;
+    this.subjects = subjects;
+  }
+
+  store({ messageId, subject, headers, body }: OutgoingMessage, timeMs: number): PublishReceipt {
+    const seen = this.#seen.get(messageId);
+    if (seen !== undefined && timeMs - seen.timeMs < duplicateWindowMs) {
+      return { stream: this.name, sequence: seen.sequence, duplicate: true };
+    }
+    const sequence = this.messages.length + 1;
+    const message = { subject, headers: new Map(headers), body, sequence, timeMs };
+    this.messages.push(message);
+    this.#seen.set(messageId, { sequence, timeMs });
+    for (const listener of this.#listeners) {
+      listener(message);
+    }
+    return { stream: this.name, sequence, duplicate: false };
+  }
+
+  onStored(listener: (message: StoredMessage) => void): void {
+    this.#listeners.add(listener);
+  }
+}
+
+/** Whether `subject` matches a NATS subject pattern with `*` and `>`. */
+export function matchesSubject(pattern: string, subject: string): boolean {
+  const expected = pattern.split(".");
+  const tokens = subject.split(".");
+  for (const [index, token] of expected.entries()) {
+    if (token === ">") {
+      return tokens.length > index;
+    }
+    if (tokens[index] === undefined || (token !== "*" && token !== tokens[index])) {
+      return false;
+    }
+  }
+  return tokens.length === expected.length;
+}

@@ -1,0 +1,65 @@
+// The transport for tests without a broker: same promises as JetStream, kept in this process.
+
+import { ThroughlineError } from "@throughline/contracts";
+import { type Clock, systemClock } from "./clock.ts";
+import { MemoryDurable } from "./memory-durable.ts";
+import { MemoryStream, matchesSubject, type StoredMessage } from "./memory-stream.ts";
+import type { Transport, TransportConnection } from "./transport.ts";
+
+/** A broker in memory; every service that is given the same one shares its streams. */
+export interface MemoryTransport extends Transport {
+  /** What a stream holds, oldest first; empty for a stream that does not exist. */
+  stored(stream: string): readonly StoredMessage[];
+}
+
+/** Streams and durables live as long as this object; nothing is written to disk. */
+export function createMemoryTransport({ clock = systemClock }: { readonly clock?: Clock } = {}): MemoryTransport {
+  const streams = new Map<string, MemoryStream>();
+  const durables = new Map<string, MemoryDurable>();
+
+  const connect = (): TransportConnection => {
+    let connected = true;
+    return {
+      peer: { system: "memory", version: "1" },
+      async provision(topology) {
+        for (const { name, subjects } of topology.streams) {
+          streams.set(name, streams.get(name) ?? new MemoryStream(name, subjects));
+        }
+        for (const subscription of topology.subscriptions) {
+          const name = `${subscription.stream}/${subscription.durable}`;
+          const stream = requireStream(streams, subscription.stream);
+          durables.set(name, durables.get(name) ?? new MemoryDurable(stream, subscription, clock));
+        }
+      },
+      async publish(message) {
+        const stream = [...streams.values()].find(({ subjects }) =>
+          subjects.some((pattern) => matchesSubject(pattern, message.subject)),
+        );
+        if (stream === undefined) {
+          throw new ThroughlineError("NATS_PUBLISH_REJECTED", `No stream takes the subject ${message.subject}.`);
+        }
+        return stream.store(message, clock.now());
+      },
+      async consume(subscription, onDelivery) {
+        const durable = durables.get(`${subscription.stream}/${subscription.durable}`);
+        if (durable === undefined) {
+          throw new ThroughlineError("NATS_REQUEST_FAILED", `Durable ${subscription.durable} is not provisioned.`);
+        }
+        return durable.consume(onDelivery);
+      },
+      health: () => ({ connected }),
+      async close() {
+        connected = false;
+      },
+    };
+  };
+  return { connect: async () => connect(), stored: (stream) => streams.get(stream)?.messages ?? [] };
+}
+
+function requireStream(streams: ReadonlyMap<string, MemoryStream>, name: string): MemoryStream {
+  const stream = streams.get(name);
+  if (stream === undefined) {
+    throw new ThroughlineError("NATS_REQUEST_FAILED", `Stream ${name} does not exist.`);
+  }
+  return stream;
+}

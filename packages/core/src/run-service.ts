@@ -1,0 +1,143 @@
+// Brings a declared service to life, and ends it cleanly.
+
+import type { AnyEventContract, EventEnvelope } from "@throughline/contracts";
+import { type Clock, systemClock } from "./clock.ts";
+import { deadLetterStream } from "./dead-letter.ts";
+import { EventPublisher } from "./event-publisher.ts";
+import { createConsoleLogger, type Logger } from "./logger.ts";
+import type { Publish, Service } from "./service.ts";
+import { SubscriptionRunner, subscriptionTopology } from "./subscription-runner.ts";
+import { Tracing } from "./tracing.ts";
+import type { ConsumptionHealth, Topology, Transport } from "./transport.ts";
+
+export interface RunOptions {
+  readonly transport: Transport;
+  /** A Pino instance, or anything with its methods. Default: JSON lines on standard output. */
+  readonly logger?: Logger;
+  /** Stop on SIGTERM and SIGINT; a second signal ends the process at once. Default true. */
+  readonly signals?: boolean;
+  /** How long running handlers may take once the service stops. Default 10,000 ms. */
+  readonly shutdownGraceMs?: number;
+  /** Runs first when the service stops: close what brings in new work, such as an HTTP server. */
+  readonly beforeStop?: () => unknown;
+  /** Runs last: flush telemetry, close pools. */
+  readonly afterStop?: () => unknown;
+  readonly clock?: Clock;
+}
+
+export interface ServiceHealth {
+  readonly status: "ready" | "degraded" | "draining" | "stopped";
+  /** What is wrong, one line each. */
+  readonly problems: readonly string[];
+  readonly subscriptions: Readonly<Record<string, ConsumptionHealth>>;
+}
+
+/** A service at work. */
+export interface RunningService<Published extends AnyEventContract = AnyEventContract> extends AsyncDisposable {
+  readonly name: string;
+  /** Publishes an event that no handled event caused: it begins a journey. Declared events only. */
+  publish: Publish<Published>;
+  health(): ServiceHealth;
+  /** Stops pulling, waits for handlers, flushes acks, closes. Safe to call more than once. */
+  stop(): Promise<void>;
+  /** Settles when the service has stopped, whatever stopped it. */
+  readonly stopped: Promise<void>;
+}
+
+/** What a service needs on the broker: the streams of its contexts and its durable consumers. */
+export function topologyOf(service: Service): Topology {
+  const contracts = [...service.publishes, ...service.subscriptions.flatMap((s) => [...s.contracts.values()])];
+  const streams = new Map(contracts.map(({ stream, context }) => [stream, { name: stream, subjects: [`${context}.>`] }]));
+  return {
+    streams: [...streams.values(), deadLetterStream],
+    subscriptions: service.subscriptions.map(subscriptionTopology),
+  };
+}
+
+/**
+ * Connects, provisions what is missing, and starts every subscription; resolves when the service is ready.
+ * @throws NATS_… when the transport cannot be reached or provisioned
+ */
+export async function run<Published extends AnyEventContract>(
+  service: Service<Published>,
+  options: RunOptions,
+): Promise<RunningService<Published>> {
+  const { transport, clock = systemClock, signals = true, shutdownGraceMs = 10_000 } = options;
+  const logger = (options.logger ?? createConsoleLogger()).child({ service: service.name });
+  const connection = await transport.connect({ service: service.name, logger });
+  const tracing = new Tracing(connection.peer);
+  const { name, publishes } = service;
+  const publisher = new EventPublisher({ service: name, publishes, connection, tracing, clock });
+  const runners = service.subscriptions.map(
+    (subscription) =>
+      new SubscriptionRunner({ service: name, subscription, connection, publisher, tracing, clock, logger }),
+  );
+  try {
+    await connection.provision(topologyOf(service));
+    await Promise.all(runners.map((runner) => runner.start()));
+  } catch (error) {
+    await connection.close();
+    throw error;
+  }
+
+  let phase: "running" | "draining" | "stopped" = "running";
+  const { promise: stopped, resolve: resolveStopped } = Promise.withResolvers<void>();
+  const stopNow = async () => {
+    phase = "draining";
+    removeSignals();
+    await options.beforeStop?.();
+    await Promise.all(runners.map((runner) => runner.stop(shutdownGraceMs)));
+    publisher.stop();
+    await connection.close();
+    phase = "stopped";
+    logger.info({}, "stopped");
+    await options.afterStop?.();
+  };
+  let stopping: Promise<void> | undefined;
+  const stop = () => {
+    stopping ??= stopNow().finally(resolveStopped);
+    return stopping;
+  };
+  const removeSignals = signals ? stopOnSignals(stop, logger) : () => undefined;
+
+  logger.info({ subscriptions: runners.map(({ durable }) => durable), server: connection.peer }, "ready");
+  return {
+    name,
+    publish: async (contract, data) =>
+      (await publisher.publish(contract, data)) as EventEnvelope<typeof contract.type>,
+    health: () => {
+      const subscriptions = Object.fromEntries(runners.map((runner) => [runner.durable, runner.health()]));
+      const transportHealth = connection.health();
+      const problems = [
+        ...(transportHealth.problem === undefined ? [] : [transportHealth.problem]),
+        ...Object.entries(subscriptions).flatMap(([durable, { problem }]) => (problem ? [`${durable}: ${problem}`] : [])),
+      ];
+      const pulling = Object.values(subscriptions).every((subscription) => subscription.pulling);
+      const ready = transportHealth.connected && pulling;
+      return { status: phase === "running" ? (ready ? "ready" : "degraded") : phase, problems, subscriptions };
+    },
+    stop,
+    stopped,
+    [Symbol.asyncDispose]: stop,
+  };
+}
+
+function stopOnSignals(stop: () => Promise<void>, logger: Logger): () => void {
+  const onSignal = (signal: NodeJS.Signals) => {
+    logger.info({ signal }, "stopping");
+    const exitCode = signal === "SIGINT" ? 130 : 143;
+    for (const name of ["SIGTERM", "SIGINT"] as const) {
+      process.once(name, () => process.exit(exitCode));
+    }
+    stop().catch((error: unknown) => {
+      logger.error({ err: error }, "could not stop cleanly");
+      process.exitCode = 1;
+    });
+  };
+  process.once("SIGTERM", onSignal);
+  process.once("SIGINT", onSignal);
+  return () => {
+    process.off("SIGTERM", onSignal);
+    process.off("SIGINT", onSignal);
+  };
+}

@@ -1,0 +1,157 @@
+// What a service declares: the events it publishes, and a handler for each subscription.
+
+import {
+  type AnyEventContract,
+  type EventData,
+  type EventEnvelope,
+  type EventInput,
+  isKebabCase,
+  ThroughlineError,
+} from "@throughline/contracts";
+import type { Logger } from "./logger.ts";
+import { definePolicy, type Policy, type PolicyOptions } from "./policy.ts";
+
+/** What a handler is given beside the data. */
+export interface HandlerContext<Published extends AnyEventContract = AnyEventContract, Type extends string = string> {
+  /** The envelope of the event at hand. */
+  readonly event: EventEnvelope<Type>;
+  /** 1 on the first delivery; counts retries and redeliveries alike. */
+  readonly attempt: number;
+  /** Aborts when the attempt times out or the service stops for good; pass it to whatever the handler waits for. */
+  readonly signal: AbortSignal;
+  /** Carries the service's name, and event, correlation and trace ids. */
+  readonly log: Logger;
+  /**
+   * Publishes an event that this one caused; resolves once it is stored. Its id is derived from this event's, so a
+   * repeated attempt repeats the id and the stream keeps one.
+   * @throws BUS_EVENT_UNDECLARED, CONTRACT_DATA_INVALID, NATS_PUBLISH_REJECTED
+   */
+  publish: Publish<Published>;
+}
+
+/** Publishes one declared event; resolves with its envelope once it is stored. */
+export type Publish<Published extends AnyEventContract> = <Contract extends Published>(
+  contract: Contract,
+  data: EventInput<Contract>,
+) => Promise<EventEnvelope<Contract["type"]>>;
+
+/** Handles one event. Returning acks it; throwing leads to a retry, or to the dead letters. */
+export type Handler<Contract extends AnyEventContract, Published extends AnyEventContract> = (
+  data: EventData<Contract>,
+  context: HandlerContext<Published, Contract["type"]>,
+) => unknown;
+
+export interface SubscriptionOptions {
+  /** Names the durable consumer `<service>-<name>`. Default: the event's name, `placed` for `orders.placed`. */
+  readonly name?: string;
+  /** Default: `policies.standard`. */
+  readonly policy?: Policy | PolicyOptions;
+  /** Handlers that run side by side, always of different keys. Default 16. */
+  readonly concurrency?: number;
+  /**
+   * `"none"` (default): a failed event waits for its retry while later events of its key go on.
+   * `"key"`: a failed event holds its key (and no other) until it succeeds or is dead-lettered.
+   */
+  readonly order?: "none" | "key";
+  /** Where a subscription that never ran before begins. Default `"first"`: nothing stored is missed. */
+  readonly startFrom?: "first" | "new";
+}
+
+/** A subscription as it was declared, with every default filled in. */
+export interface Subscription {
+  readonly name: string;
+  readonly durable: string;
+  readonly stream: string;
+  readonly contracts: ReadonlyMap<string, AnyEventContract>;
+  readonly policy: Policy;
+  readonly concurrency: number;
+  readonly order: "none" | "key";
+  readonly startFrom: "first" | "new";
+  readonly handler: Handler<AnyEventContract, AnyEventContract>;
+}
+
+/** A declared service; `run` brings it to life. */
+export interface Service<Published extends AnyEventContract = AnyEventContract> {
+  readonly name: string;
+  readonly publishes: readonly Published[];
+  readonly subscriptions: readonly Subscription[];
+  /** Subscribes to one event, or to several of one context that share a durable consumer. @throws BUS_SERVICE_INVALID */
+  on<Contract extends AnyEventContract>(
+    contracts: Contract | readonly [Contract, ...Contract[]],
+    handler: Handler<Contract, Published>,
+  ): this;
+  on<Contract extends AnyEventContract>(
+    contracts: Contract | readonly [Contract, ...Contract[]],
+    options: SubscriptionOptions,
+    handler: Handler<Contract, Published>,
+  ): this;
+}
+
+/** Declares a service by its kebab-case name and the events it may publish. @throws BUS_SERVICE_INVALID */
+export function defineService<const Contracts extends readonly AnyEventContract[] = readonly []>(
+  name: string,
+  options: { readonly publishes?: Contracts } = {},
+): Service<Contracts[number]> {
+  requireKebabCase("service", name);
+  const subscriptions: Subscription[] = [];
+  const service: Service = {
+    name,
+    publishes: options.publishes ?? [],
+    subscriptions,
+    on(contracts: unknown, ...rest: unknown[]) {
+      const handler = rest.pop() as Subscription["handler"];
+      const [subscriptionOptions = {}] = rest as [SubscriptionOptions?];
+      const list = (Array.isArray(contracts) ? contracts : [contracts]) as readonly AnyEventContract[];
+      subscriptions.push(createSubscription(name, list, subscriptionOptions, handler, subscriptions));
+      return service;
+    },
+  };
+  return service as unknown as Service<Contracts[number]>;
+}
+
+function createSubscription(
+  service: string,
+  contracts: readonly AnyEventContract[],
+  options: SubscriptionOptions,
+  handler: Subscription["handler"],
+  others: readonly Subscription[],
+): Subscription {
+  const [first] = contracts;
+  if (first === undefined) {
+    throw invalidService(service, "a subscription needs at least one event");
+  }
+  const name = options.name ?? first.type.slice(first.context.length + 1);
+  requireKebabCase("subscription", name);
+  if (others.some((other) => other.name === name)) {
+    throw invalidService(service, `two subscriptions are named "${name}"; pass \`name\` to tell them apart`);
+  }
+  const foreign = contracts.find((contract) => contract.context !== first.context);
+  if (foreign !== undefined) {
+    throw invalidService(service, `subscription "${name}" mixes ${first.type} and ${foreign.type}: one context each`);
+  }
+  const concurrency = options.concurrency ?? 16;
+  if (!Number.isInteger(concurrency) || concurrency < 1) {
+    throw invalidService(service, `subscription "${name}": concurrency is a whole number from 1, found ${concurrency}`);
+  }
+  return {
+    name,
+    durable: `${service}-${name}`,
+    stream: first.stream,
+    contracts: new Map(contracts.map((contract) => [contract.type, contract])),
+    policy: definePolicy(options.policy),
+    concurrency,
+    order: options.order ?? "none",
+    startFrom: options.startFrom ?? "first",
+    handler,
+  };
+}
+
+function requireKebabCase(what: string, name: string): void {
+  if (!isKebabCase(name)) {
+    throw new ThroughlineError("BUS_SERVICE_INVALID", `"${name}" is no ${what} name.`, { details: { [what]: name } });
+  }
+}
+
+function invalidService(service: string, problem: string): ThroughlineError {
+  return new ThroughlineError("BUS_SERVICE_INVALID", `Service "${service}": ${problem}.`, { details: { service } });
+}

@@ -1,0 +1,374 @@
+// The engine of delivery for one subscription: credits, lanes, attempts, and exactly one answer for every delivery.
+// A delivery is acknowledged after its handler returned, terminated after its dead letter was stored, or delivered again.
+
+import type { Span } from "@opentelemetry/api";
+import { ThroughlineError } from "@throughline/contracts";
+import type { Clock } from "./clock.ts";
+import { createDeadLetter, type DeadLetterReason } from "./dead-letter.ts";
+import { AttemptContext, callHandler, type ReadableEvent, readDelivery } from "./event-handling.ts";
+import type { EventPublisher } from "./event-publisher.ts";
+import { Lanes, type LaneTask } from "./lanes.ts";
+import type { Logger } from "./logger.ts";
+import { PermanentError, retryDelayMs } from "./policy.ts";
+import type { Subscription } from "./service.ts";
+import { spanEventNames } from "./telemetry-names.ts";
+import { recordFailure, type Tracing } from "./tracing.ts";
+import type { Consumption, ConsumptionHealth, Delivery, SubscriptionTopology, TransportConnection } from "./transport.ts";
+
+export interface RunnerParts {
+  readonly service: string;
+  readonly subscription: Subscription;
+  readonly connection: TransportConnection;
+  readonly publisher: EventPublisher;
+  readonly tracing: Tracing;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Deliveries beyond the policy's attempts that a process which dies at work may cost an event. */
+const crashAllowance = 5;
+/** How long to wait before a dead letter whose write failed is written again. */
+const deadLetterRetryMs = 2_000;
+const ackWaitMs = 30_000;
+const sweepsPerAckWait = 3;
+
+/** What the durable consumer of a subscription looks like. */
+export function subscriptionTopology(subscription: Subscription): SubscriptionTopology {
+  return {
+    stream: subscription.stream,
+    durable: subscription.durable,
+    filterSubjects: [...subscription.contracts.keys()].map((type) => `${type}.*`),
+    startFrom: subscription.startFrom,
+    ackWaitMs,
+  };
+}
+
+/** One delivery under way. */
+interface Handling extends LaneTask {
+  readonly delivery: Delivery;
+  readonly receivedAtMs: number;
+  /** Attempts that failed here while the message was held, on top of the broker's delivery count. */
+  heldAttempts: number;
+  lastExtendedMs: number;
+  firstFailureMs: number | undefined;
+  /** Set while the handler runs. */
+  running: { readonly context: AttemptContext; readonly deadlineMs: number; expire(error: Error): void } | undefined;
+  cancelPark: (() => void) | undefined;
+}
+
+export class SubscriptionRunner {
+  readonly #parts: RunnerParts;
+  readonly #lanes: Lanes<Handling>;
+  readonly #maxInFlight: number;
+  readonly #handlings = new Set<Handling>();
+  #consumption: Consumption | undefined;
+  #cancelSweep: (() => void) | undefined;
+  #draining = false;
+  #whenIdle: (() => void) | undefined;
+
+  constructor(parts: RunnerParts) {
+    this.#parts = parts;
+    this.#lanes = new Lanes(parts.subscription.concurrency);
+    this.#maxInFlight = Math.max(64, parts.subscription.concurrency * 2);
+  }
+
+  get durable(): string {
+    return this.#parts.subscription.durable;
+  }
+
+  async start(): Promise<void> {
+    const { connection, subscription } = this.#parts;
+    this.#consumption = await connection.consume(subscriptionTopology(subscription), (delivery) => this.#accept(delivery));
+    this.#scheduleSweep();
+    this.#consumption.grant(this.#maxInFlight);
+  }
+
+  health(): ConsumptionHealth {
+    return this.#consumption?.health() ?? { pulling: false, problem: "not started" };
+  }
+
+  /** Stops pulling, gives back what has not started, and waits for running handlers; after `graceMs` they are aborted. */
+  async stop(graceMs: number): Promise<void> {
+    this.#draining = true;
+    await this.#consumption?.stop();
+    for (const waiting of this.#lanes.clear()) {
+      this.#giveBack(waiting);
+    }
+    for (const handling of this.#handlings) {
+      if (handling.cancelPark !== undefined) {
+        handling.cancelPark();
+        this.#giveBack(handling);
+      }
+    }
+    await this.#waitUntilIdle(graceMs);
+    this.#cancelSweep?.();
+  }
+
+  #accept(delivery: Delivery): void {
+    const { subscription, clock } = this.#parts;
+    if (this.#draining) {
+      delivery.retry(0);
+      return;
+    }
+    if (!subscription.contracts.has(typeOfSubject(delivery.message.subject))) {
+      // Servers before 2.10 filter by one subject only and deliver neighbours too.
+      delivery.acknowledge();
+      this.#consumption?.grant(1);
+      return;
+    }
+    const now = clock.now();
+    const handling: Handling = {
+      key: keyOfSubject(delivery.message.subject),
+      delivery,
+      receivedAtMs: now,
+      heldAttempts: 0,
+      lastExtendedMs: now,
+      firstFailureMs: undefined,
+      running: undefined,
+      cancelPark: undefined,
+      start: () => this.#attempt(handling),
+    };
+    this.#handlings.add(handling);
+    this.#lanes.enqueue(handling);
+  }
+
+  #attempt(handling: Handling): void {
+    const { subscription, tracing } = this.#parts;
+    const { delivery } = handling;
+    const attempt = delivery.attempt + handling.heldAttempts;
+    const span = tracing.startProcess(typeOfSubject(delivery.message.subject), subscription.durable, delivery, attempt);
+    if (delivery.attempt > subscription.policy.retry.attempts + crashAllowance) {
+      const error = new ThroughlineError(
+        "BUS_ATTEMPTS_EXHAUSTED",
+        `Delivered ${delivery.attempt} times; each time the work ended without an outcome.`,
+      );
+      void this.#deadLetter(handling, span, "crashed-repeatedly", error);
+      return;
+    }
+    try {
+      const event = readDelivery(delivery, subscription);
+      if (event instanceof Promise) {
+        event.then(
+          (readable) => this.#handle(handling, readable, attempt, span),
+          (error: unknown) => this.#fail(handling, span, attempt, error, true),
+        );
+      } else {
+        this.#handle(handling, event, attempt, span);
+      }
+    } catch (error) {
+      this.#fail(handling, span, attempt, error, true);
+    }
+  }
+
+  #handle(handling: Handling, { envelope, data }: ReadableEvent, attempt: number, span: Span): void {
+    const { subscription, tracing, publisher, logger, clock } = this.#parts;
+    tracing.describeProcess(span, envelope, handling.delivery.message.body.length);
+    const now = clock.now();
+    const context = new AttemptContext(envelope, attempt, handling.receivedAtMs, span, {
+      durable: subscription.durable,
+      publisher,
+      logger,
+    });
+    let settled = false;
+    const settle = (error: unknown, failed: boolean) => {
+      if (settled) {
+        return;
+      }
+      settled = true;
+      handling.running = undefined;
+      if (failed) {
+        this.#fail(handling, span, attempt, error, false);
+      } else {
+        span.end();
+        handling.delivery.acknowledge();
+        this.#finish(handling);
+      }
+    };
+    handling.running = {
+      context,
+      deadlineMs: now + subscription.policy.timeoutMs,
+      expire: (error) => {
+        context.abort(error);
+        settle(error, true);
+      },
+    };
+    try {
+      const result = callHandler(subscription, data, context);
+      if (isPromiseLike(result)) {
+        result.then(
+          () => settle(undefined, false),
+          (error: unknown) => settle(error, true),
+        );
+      } else {
+        settle(undefined, false);
+      }
+    } catch (error) {
+      settle(error, true);
+    }
+  }
+
+  /** Decides what a failed attempt leads to: a dead letter, a drop, or another attempt. */
+  #fail(handling: Handling, span: Span, attempt: number, thrown: unknown, unreadable: boolean): void {
+    const { policy, order } = this.#parts.subscription;
+    const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+    handling.firstFailureMs ??= this.#parts.clock.now();
+    recordFailure(span, error);
+    if (unreadable) {
+      void this.#deadLetter(handling, span, "unreadable", error);
+    } else if (error instanceof PermanentError) {
+      void this.#deadLetter(handling, span, "permanent-failure", error);
+    } else if (attempt < policy.retry.attempts) {
+      const delayMs = retryDelayMs(policy.retry, attempt, this.#parts.clock.random());
+      span.addEvent(spanEventNames.retryScheduled, { "throughline.retry.delay_ms": delayMs });
+      span.end();
+      this.#log(handling).warn({ err: error, attempt, delayMs }, "attempt failed; will be tried again");
+      this.#retry(handling, delayMs, order === "key");
+    } else if (policy.onExhausted === "drop") {
+      span.addEvent(spanEventNames.dropped);
+      span.end();
+      this.#log(handling).warn({ err: error, attempt }, "last attempt failed; dropped as the policy says");
+      handling.delivery.terminate("dropped after the last attempt");
+      this.#finish(handling);
+    } else {
+      void this.#deadLetter(handling, span, "attempts-exhausted", error);
+    }
+  }
+
+  #retry(handling: Handling, delayMs: number, holdKey: boolean): void {
+    if (this.#draining || !holdKey) {
+      handling.delivery.retry(delayMs);
+      this.#finish(handling);
+      return;
+    }
+    handling.heldAttempts++;
+    this.#park(handling, delayMs, () => this.#lanes.resume(handling));
+  }
+
+  /** Holds the key without a slot and without a credit: other keys go on at full width. */
+  #park(handling: Handling, delayMs: number, resume: () => void): void {
+    const cancel = this.#parts.clock.schedule(delayMs, () => {
+      handling.cancelPark = undefined;
+      resume();
+    });
+    handling.cancelPark = cancel;
+    this.#lanes.park();
+    this.#consumption?.grant(1);
+  }
+
+  async #deadLetter(handling: Handling, span: Span, reason: DeadLetterReason, error: Error): Promise<void> {
+    const { service, subscription, clock } = this.#parts;
+    const attempts = handling.delivery.attempt + handling.heldAttempts;
+    const firstFailureMs = handling.firstFailureMs ?? clock.now();
+    const facts = { service, subscription: subscription.name, reason, error, attempts, firstFailureMs };
+    try {
+      await this.#storeDeadLetter(handling.delivery, facts);
+    } catch (failure) {
+      span.end();
+      this.#log(handling).error({ err: failure, reason }, "the dead letter could not be stored; the event is kept and tried again");
+      handling.delivery.retry(deadLetterRetryMs);
+      this.#finish(handling);
+      return;
+    }
+    recordFailure(span, error);
+    span.addEvent(spanEventNames.deadLettered, { "throughline.dead_letter.reason": reason });
+    span.end();
+    this.#log(handling).error({ err: error, reason, attempts }, "dead-lettered");
+    handling.delivery.terminate(`dead-lettered: ${reason}`);
+    this.#finish(handling);
+  }
+
+  /** A letter too large for the server with its added headers is kept without its body, which the origin still holds. */
+  async #storeDeadLetter(delivery: Delivery, facts: Parameters<typeof createDeadLetter>[1]): Promise<void> {
+    const { connection } = this.#parts;
+    try {
+      await connection.publish(createDeadLetter(delivery, facts));
+    } catch (error) {
+      if (!(error instanceof ThroughlineError) || error.code !== "NATS_PAYLOAD_TOO_LARGE") {
+        throw error;
+      }
+      await connection.publish(createDeadLetter(delivery, facts, false));
+    }
+  }
+
+  #finish(handling: Handling): void {
+    this.#handlings.delete(handling);
+    this.#lanes.release(handling);
+    if (!this.#draining) {
+      this.#consumption?.grant(1);
+    } else if (this.#handlings.size === 0) {
+      this.#whenIdle?.();
+    }
+  }
+
+  #giveBack(handling: Handling): void {
+    this.#handlings.delete(handling);
+    handling.delivery.retry(0);
+  }
+
+  async #waitUntilIdle(graceMs: number): Promise<void> {
+    if (this.#handlings.size === 0) {
+      return;
+    }
+    const { clock, logger } = this.#parts;
+    await new Promise<void>((resolve) => {
+      const cancel = clock.schedule(graceMs, () => {
+        const error = new ThroughlineError("BUS_STOPPED", "The service stopped before the handler was done.");
+        logger.warn({ running: this.#handlings.size }, "grace period over; running handlers are aborted");
+        for (const handling of this.#handlings) {
+          handling.running?.expire(error);
+        }
+        resolve();
+      });
+      this.#whenIdle = () => {
+        cancel();
+        resolve();
+      };
+    });
+  }
+
+  /** One timer for all deliveries: extends what is held and ends attempts that are over their time. */
+  #scheduleSweep(): void {
+    const { clock, subscription } = this.#parts;
+    const intervalMs = Math.max(10, Math.min(ackWaitMs / sweepsPerAckWait, subscription.policy.timeoutMs / 4));
+    this.#cancelSweep = clock.schedule(intervalMs, () => {
+      this.#sweep(clock.now());
+      this.#scheduleSweep();
+    });
+  }
+
+  #sweep(now: number): void {
+    const { timeoutMs } = this.#parts.subscription.policy;
+    for (const handling of this.#handlings) {
+      if (handling.running !== undefined && now >= handling.running.deadlineMs) {
+        const error = new ThroughlineError("BUS_HANDLER_TIMEOUT", `The handler took longer than ${timeoutMs} ms.`);
+        handling.running.expire(error);
+      } else if (now - handling.lastExtendedMs >= ackWaitMs / sweepsPerAckWait) {
+        handling.lastExtendedMs = now;
+        handling.delivery.extend();
+      }
+    }
+  }
+
+  #log(handling: Handling): Logger {
+    const { headers, subject } = handling.delivery.message;
+    return this.#parts.logger.child({
+      subject: subject.slice(0, 200),
+      eventId: headers.get("ce-id"),
+      correlationId: headers.get("ce-correlationid"),
+      streamSequence: handling.delivery.storedAt.sequence,
+    });
+  }
+}
+
+function typeOfSubject(subject: string): string {
+  const end = subject.indexOf(".", subject.indexOf(".") + 1);
+  return end < 0 ? subject : subject.slice(0, end);
+}
+
+function keyOfSubject(subject: string): string {
+  return subject.slice(subject.indexOf(".", subject.indexOf(".") + 1) + 1);
+}
+
+function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
+}

@@ -1,0 +1,151 @@
+// Spans of publishing and handling, and the W3C context that joins them across services.
+// Speaks to the OpenTelemetry API only; without an SDK each call costs next to nothing and the context still travels.
+
+import { randomBytes } from "node:crypto";
+import {
+  type Attributes,
+  type Context,
+  context as contextApi,
+  createTraceState,
+  isSpanContextValid,
+  type Link,
+  ROOT_CONTEXT,
+  type Span,
+  type SpanContext,
+  SpanKind,
+  SpanStatusCode,
+  type Tracer,
+  trace,
+} from "@opentelemetry/api";
+import { type EventEnvelope, formatTraceparent, parseTraceparent } from "@throughline/contracts";
+import { attributeNames as names } from "./telemetry-names.ts";
+import type { Delivery, TransportPeer } from "./transport.ts";
+
+export class Tracing {
+  readonly #tracer: Tracer = trace.getTracer("@throughline/core");
+  readonly #peer: Attributes;
+
+  constructor({ system, address, port }: TransportPeer) {
+    this.#peer = {
+      [names.system]: system,
+      [names.systemName]: system,
+      ...(address === undefined ? undefined : { [names.serverAddress]: address }),
+      ...(port === undefined ? undefined : { [names.serverPort]: port }),
+    };
+  }
+
+  /** The PRODUCER span of one publication, child of whatever runs. */
+  startSend(type: string, parent: Context = contextApi.active()): Span {
+    return this.#tracer.startSpan(`send ${type}`, { kind: SpanKind.PRODUCER }, parent);
+  }
+
+  describeSend(span: Span, envelope: EventEnvelope, subject: string, bodyBytes: number): void {
+    if (!span.isRecording()) {
+      return;
+    }
+    span.setAttributes({
+      ...this.#peer,
+      [names.operationName]: "send",
+      [names.operationType]: "send",
+      [names.destinationName]: subject,
+      ...eventAttributes(envelope, bodyBytes),
+    });
+  }
+
+  /** The CONSUMER span of one attempt: child of the sender's span, and linked to it. */
+  startProcess(type: string, durable: string, delivery: Delivery, attempt: number): Span {
+    const producer = readSpanContext(delivery.message.headers.get("traceparent"), delivery.message.headers.get("tracestate"));
+    const parent = producer === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, producer);
+    const links: Link[] = producer === undefined ? [] : [{ context: producer }];
+    const span = this.#tracer.startSpan(`process ${type}`, { kind: SpanKind.CONSUMER, links }, parent);
+    if (span.isRecording()) {
+      span.setAttributes({
+        ...this.#peer,
+        [names.operationName]: "process",
+        [names.operationType]: "process",
+        [names.destinationName]: delivery.message.subject,
+        [names.consumerGroup]: durable,
+        [names.streamName]: delivery.storedAt.stream,
+        [names.streamSequence]: delivery.storedAt.sequence,
+        [names.consumerSequence]: delivery.consumerSequence,
+        [names.deliveryCount]: attempt,
+      });
+    }
+    return span;
+  }
+
+  describeProcess(span: Span, envelope: EventEnvelope, bodyBytes: number): void {
+    if (span.isRecording()) {
+      span.setAttributes(eventAttributes(envelope, bodyBytes));
+    }
+  }
+}
+
+/** The active context with `span` in it, for a handler and the spans that it starts. */
+export function contextOfSpan(span: Span): Context {
+  return trace.setSpan(ROOT_CONTEXT, span);
+}
+
+/** Runs `action` with `context` active, so that spans started inside become children. */
+export function runInContext<Result>(context: Context, action: () => Result): Result {
+  return contextApi.with(context, action);
+}
+
+/** Marks the span as failed; `error.type` is the error's code where it has one, its name otherwise. */
+export function recordFailure(span: Span, error: unknown): void {
+  if (!span.isRecording()) {
+    return;
+  }
+  const failure = error instanceof Error ? error : new Error(String(error));
+  span.setAttribute(names.errorType, errorType(failure));
+  span.recordException(failure);
+  span.setStatus({ code: SpanStatusCode.ERROR, message: failure.message });
+}
+
+/** A low-cardinality name for an error. */
+export function errorType(error: Error): string {
+  const { code } = error as { code?: unknown };
+  return typeof code === "string" ? code : error.name;
+}
+
+/**
+ * The trace context to send with a message. Without an SDK the incoming context is passed on; where there is none, a
+ * new unsampled trace begins, so a journey has one trace id in every case.
+ */
+export function traceHeadersOf(span: Span): { traceparent: string; tracestate?: string } {
+  const spanContext = span.spanContext();
+  if (!isSpanContextValid(spanContext)) {
+    const ids = randomBytes(24).toString("hex");
+    return { traceparent: formatTraceparent({ traceId: ids.slice(0, 32), spanId: ids.slice(32), flags: 0 }) };
+  }
+  const traceparent = formatTraceparent({ ...spanContext, flags: spanContext.traceFlags });
+  const tracestate = spanContext.traceState?.serialize();
+  return tracestate ? { traceparent, tracestate } : { traceparent };
+}
+
+function readSpanContext(traceparent: string | undefined, tracestate: string | undefined): SpanContext | undefined {
+  const parent = parseTraceparent(traceparent);
+  if (parent === undefined) {
+    return undefined;
+  }
+  return {
+    traceId: parent.traceId,
+    spanId: parent.spanId,
+    traceFlags: parent.flags,
+    isRemote: true,
+    ...(tracestate === undefined ? undefined : { traceState: createTraceState(tracestate) }),
+  };
+}
+
+function eventAttributes(envelope: EventEnvelope, bodyBytes: number): Attributes {
+  return {
+    [names.destinationTemplate]: envelope.type,
+    [names.messageId]: envelope.id,
+    [names.conversationId]: envelope.correlationId,
+    [names.bodySize]: bodyBytes,
+    [names.cloudEventId]: envelope.id,
+    [names.cloudEventSource]: envelope.source,
+    [names.cloudEventType]: envelope.type,
+    [names.cloudEventSubject]: envelope.key,
+  };
+}

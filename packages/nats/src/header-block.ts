@@ -1,0 +1,108 @@
+// The header block of a NATS message, written in one go and read strictly: what comes from outside may be hostile.
+// nats.js's own reader throws on some malformed names and accepts others; this one says what is wrong.
+// @see https://github.com/nats-io/nats-architecture-and-design/blob/main/adr/ADR-4.md
+
+import { Buffer } from "node:buffer";
+import type { WireHeaders } from "@throughline/contracts";
+
+const firstLine = "NATS/1.0";
+const maxBlockBytes = 65_536;
+const maxHeaders = 128;
+
+const invalidValue = /[\r\n]/;
+
+/** @throws RangeError when a value would break out of its line */
+export function encodeHeaderBlock(headers: WireHeaders, messageId: string): Uint8Array {
+  let block = `${firstLine}\r\nNats-Msg-Id: ${messageId}\r\n`;
+  for (const [name, value] of headers) {
+    block += `${name}: ${value}\r\n`;
+    if (invalidValue.test(value)) {
+      throw new RangeError(`The header ${name} holds a line break.`);
+    }
+  }
+  return Buffer.from(`${block}\r\n`);
+}
+
+/** What a header block says. `status` is set on the server's own messages (100 heartbeat, 408, 409, 503 …). */
+export interface HeaderBlock {
+  readonly status: number;
+  readonly description: string;
+  readonly headers: WireHeaders;
+}
+
+export type HeaderBlockReading = { readonly block: HeaderBlock } | { readonly problem: string };
+
+/** Reads a header block; names in lower case. Never throws: a malformed block gives its problem. */
+export function decodeHeaderBlock(bytes: Uint8Array): HeaderBlockReading {
+  if (bytes.length > maxBlockBytes) {
+    return { problem: `${bytes.length} bytes of headers; the limit is ${maxBlockBytes}` };
+  }
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const text = buffer.toString("latin1");
+  if (!text.startsWith(firstLine)) {
+    return { problem: `the block does not begin with ${firstLine}` };
+  }
+  const endOfFirst = text.indexOf("\r\n");
+  const statusLine = endOfFirst < 0 ? text.slice(firstLine.length) : text.slice(firstLine.length, endOfFirst);
+  const headers = new Map<string, string>();
+  let position = endOfFirst < 0 ? text.length : endOfFirst + 2;
+  while (position < text.length) {
+    const end = text.indexOf("\r\n", position);
+    const lineEnd = end < 0 ? text.length : end;
+    if (lineEnd > position) {
+      const problem = readLine(text, position, lineEnd, headers);
+      if (problem !== undefined) {
+        return { problem };
+      }
+    }
+    position = lineEnd + 2;
+  }
+  const status = statusLine.trim();
+  return {
+    block: { status: status === "" ? 0 : Number.parseInt(status, 10) || 0, description: status.slice(4), headers },
+  };
+}
+
+const validName = /^[!-9;-~]+$/;
+const nonAscii = /[\u0080-\u00ff]/;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what must not be in a value.
+const controlCharacter = /[\u0000-\u0008\u000a-\u001f\u007f]/;
+
+function readLine(text: string, start: number, end: number, headers: Map<string, string>): string | undefined {
+  const colon = text.indexOf(":", start);
+  if (colon < 0 || colon >= end) {
+    return `the line "${show(text.slice(start, end))}" has no colon`;
+  }
+  const written = text.slice(start, colon);
+  if (!validName.test(written)) {
+    return `"${show(written)}" is no header name`;
+  }
+  const name = written.toLowerCase();
+  let value = text.slice(colon + 1, end).trim();
+  if (controlCharacter.test(value)) {
+    return `the value of ${show(name)} holds a control character`;
+  }
+  if (nonAscii.test(value)) {
+    value = Buffer.from(value, "latin1").toString("utf8");
+  }
+  const earlier = headers.get(name);
+  if (earlier === undefined) {
+    headers.set(name, value);
+    return headers.size > maxHeaders ? `more than ${maxHeaders} headers` : undefined;
+  }
+  if (isSingle(name)) {
+    return `${show(name)} is given twice`;
+  }
+  headers.set(name, `${earlier}, ${value}`);
+  return undefined;
+}
+
+/** Headers that decide what an event is must not be ambiguous. */
+function isSingle(name: string): boolean {
+  return name.startsWith("ce-") || name === "traceparent" || name === "content-type" || name === "nats-msg-id";
+}
+
+function show(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: shown text must not carry control characters into logs.
+  return text.slice(0, 60).replace(/[\u0000-\u001f\u007f-\u00ff]/g, "?");
+}

@@ -1,0 +1,4 @@
+// Public surface of @throughline/nats.
+
+export { type NatsOptions, nats } from "./nats-transport.ts";
+export type { StreamOptions } from "./provisioning.ts";

@@ -1,0 +1,103 @@
+// Requests to the JetStream API, with its errors as data. The few calls that a service makes at start need no more;
+// leaving out the management client keeps the start of a process short.
+
+import { errors, type NatsConnection } from "@nats-io/nats-core";
+import { ThroughlineError } from "@throughline/contracts";
+
+/** An error that the JetStream API answered. */
+export interface ApiError {
+  readonly code: number;
+  readonly err_code: number;
+  readonly description: string;
+}
+
+/** Error codes of the JetStream API that this package acts on. */
+export const apiErrorCodes = {
+  systemTemporarilyUnavailable: 10008,
+  consumerNotFound: 10014,
+  insufficientResources: 10023,
+  streamNameInUse: 10058,
+  streamNotFound: 10059,
+  maximumMessages: 10077,
+  duplicateInProgress: 10158,
+  tooManyInFlight: 10167,
+} as const;
+
+export type ApiAnswer<Result> =
+  | { readonly ok: true; readonly result: Result }
+  | { readonly ok: false; readonly error: ApiError };
+
+const requestTimeoutMs = 5_000;
+const retryForMs = 30_000;
+
+export class JetStreamApi {
+  readonly #connection: NatsConnection;
+
+  constructor(connection: NatsConnection) {
+    this.#connection = connection;
+  }
+
+  /**
+   * One API call; waits out time-outs, elections and servers that are still starting for up to 30 s.
+   * @throws NATS_REQUEST_FAILED, NATS_SERVER_UNSUPPORTED when nobody answers for JetStream
+   */
+  async request<Result>(subject: string, body: object = {}): Promise<ApiAnswer<Result>> {
+    const deadline = Date.now() + retryForMs;
+    for (let pauseMs = 50; ; pauseMs = Math.min(pauseMs * 2, 1_000)) {
+      try {
+        const answer = await this.#ask<Result>(subject, body);
+        if (answer.ok || !isTransient(answer.error) || Date.now() > deadline) {
+          return answer;
+        }
+      } catch (error) {
+        if (Date.now() > deadline || this.#connection.isClosed()) {
+          throw translate(error, subject);
+        }
+      }
+      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    }
+  }
+
+  /** As `request`, for calls where any error of the API is unexpected. @throws NATS_REQUEST_FAILED */
+  async require<Result>(subject: string, body?: object): Promise<Result> {
+    const answer = await this.request<Result>(subject, body);
+    if (!answer.ok) {
+      throw requestFailed(subject, answer.error);
+    }
+    return answer.result;
+  }
+
+  async #ask<Result>(subject: string, body: object): Promise<ApiAnswer<Result>> {
+    const reply = await this.#connection.request(`$JS.API.${subject}`, JSON.stringify(body), { timeout: requestTimeoutMs });
+    const result = reply.json<Result & { readonly error?: ApiError }>();
+    return result.error === undefined ? { ok: true, result } : { ok: false, error: result.error };
+  }
+}
+
+export function requestFailed(subject: string, error: ApiError): ThroughlineError {
+  return new ThroughlineError("NATS_REQUEST_FAILED", `JetStream refused ${subject}: ${error.description}.`, {
+    details: { request: subject, code: error.code, errorCode: error.err_code, description: error.description },
+  });
+}
+
+function isTransient({ err_code, code }: ApiError): boolean {
+  return (
+    err_code === apiErrorCodes.systemTemporarilyUnavailable ||
+    err_code === apiErrorCodes.insufficientResources ||
+    (code === 503 && err_code !== apiErrorCodes.maximumMessages)
+  );
+}
+
+function translate(error: unknown, subject: string): ThroughlineError {
+  const cause = error instanceof errors.RequestError ? (error.cause ?? error) : error;
+  if (error instanceof errors.NoRespondersError || cause instanceof errors.NoRespondersError) {
+    return new ThroughlineError("NATS_SERVER_UNSUPPORTED", "The server answers no JetStream request.", {
+      remedy: "Start nats-server with JetStream on (`nats-server -js`) and enable it for this account.",
+      cause: error,
+    });
+  }
+  return new ThroughlineError("NATS_REQUEST_FAILED", `JetStream did not answer ${subject}.`, {
+    details: { request: subject },
+    cause: error,
+  });
+}

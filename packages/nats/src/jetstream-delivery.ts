@@ -1,0 +1,69 @@
+// One message as JetStream delivered it, and the four answers to it.
+
+import { Buffer } from "node:buffer";
+import type { Msg, NatsConnection } from "@nats-io/nats-core";
+import type { StoredAt, WireHeaders, WireMessage } from "@throughline/contracts";
+import type { Delivery } from "@throughline/core";
+import type { AckReply } from "./ack-reply.ts";
+import type { HeaderBlockReading } from "./header-block.ts";
+import type { ServerFeatures } from "./server-features.ts";
+
+const acknowledgement = Buffer.from("+ACK");
+const workInProgress = Buffer.from("+WPI");
+const termination = Buffer.from("+TERM");
+const nanosPerMs = 1_000_000;
+const noHeaders: WireHeaders = new Map();
+
+export class JetStreamDelivery implements Delivery {
+  readonly message: WireMessage;
+  readonly malformedHeaders?: string;
+  readonly storedAt: StoredAt;
+  readonly consumerSequence: number;
+  readonly attempt: number;
+  readonly #connection: NatsConnection;
+  readonly #features: ServerFeatures;
+  readonly #reply: string;
+
+  constructor(
+    { connection, features }: { readonly connection: NatsConnection; readonly features: ServerFeatures },
+    received: Msg,
+    reply: AckReply,
+    reading: HeaderBlockReading | undefined,
+  ) {
+    this.#connection = connection;
+    this.#features = features;
+    this.#reply = received.reply ?? "";
+    const headers = reading !== undefined && "block" in reading ? reading.block.headers : noHeaders;
+    this.message = { subject: received.subject, headers, body: received.data };
+    if (reading !== undefined && "problem" in reading) {
+      this.malformedHeaders = reading.problem;
+    }
+    this.storedAt = { stream: reply.stream, sequence: reply.streamSequence, timeMs: reply.storedAtMs };
+    this.consumerSequence = reply.consumerSequence;
+    this.attempt = reply.deliveries;
+  }
+
+  acknowledge(): void {
+    this.#answer(acknowledgement);
+  }
+
+  retry(delayMs: number): void {
+    const delay = Math.round(delayMs * nanosPerMs);
+    this.#answer(Buffer.from(delay > 0 ? `-NAK {"delay":${delay}}` : "-NAK"));
+  }
+
+  extend(): void {
+    this.#answer(workInProgress);
+  }
+
+  terminate(reason: string): void {
+    this.#answer(this.#features.has("terminateReason") ? Buffer.from(`+TERM ${reason}`) : termination);
+  }
+
+  /** An answer that cannot be sent is harmless: the server delivers again after the ack wait. */
+  #answer(payload: Uint8Array): void {
+    if (!this.#connection.isClosed()) {
+      this.#connection.publish(this.#reply, payload);
+    }
+  }
+}

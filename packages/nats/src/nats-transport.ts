@@ -1,0 +1,112 @@
+// The JetStream transport: one connection per service, streams and durables made from the declaration.
+
+import type { ConnectionOptions } from "@nats-io/nats-core";
+import type { Transport, TransportConnection, TransportOptions } from "@throughline/core";
+import { ConfirmedPublisher } from "./confirmed-publisher.ts";
+import { JetStreamApi } from "./jetstream-api.ts";
+import { followStatus, openConnection } from "./open-connection.ts";
+import { provisionConsumer, provisionStream, type StreamOptions } from "./provisioning.ts";
+import { PullConsumption } from "./pull-consumption.ts";
+import { ServerFeatures } from "./server-features.ts";
+
+export interface NatsOptions {
+  /** One address or several of a cluster. Default: the environment's `NATS_URL` (comma-separated), else 127.0.0.1:4222. */
+  readonly servers?: string | readonly string[];
+  /** Applied to streams that do not exist yet. */
+  readonly streams?: StreamOptions;
+  /** Unconfirmed publications at a time; more wait. Default 1,024. */
+  readonly maxInFlight?: number;
+  /** How long a publication may take, retries included. Default 30,000 ms. */
+  readonly publishTimeoutMs?: number;
+  /** How long the first connection may take. Default 60,000 ms: a broker may start after its services. */
+  readonly connectTimeoutMs?: number;
+  /** Credentials, TLS and whatever else nats.js takes; wins over the toolkit's own settings. */
+  readonly client?: Omit<ConnectionOptions, "servers">;
+}
+
+const flushTimeoutMs = 2_000;
+
+/** @throws NATS_UNREACHABLE, NATS_UNAUTHORIZED, NATS_SERVER_UNSUPPORTED on connect */
+export function nats(options: NatsOptions = {}): Transport {
+  return { connect: (started) => connectService(options, started) };
+}
+
+async function connectService(options: NatsOptions, { service, logger }: TransportOptions): Promise<TransportConnection> {
+  const servers = serversOf(options.servers ?? process.env["NATS_URL"] ?? "127.0.0.1:4222");
+  const connection = await openConnection({
+    servers,
+    service,
+    logger,
+    connectTimeoutMs: options.connectTimeoutMs ?? 60_000,
+    client: options.client ?? {},
+  });
+  const inboxPrefix = options.client?.inboxPrefix ?? `_INBOX_${service}`;
+  const features = new ServerFeatures(connection.info?.version ?? "0.0.0");
+  if (features.outdated !== undefined) {
+    logger.warn({ version: features.version }, features.outdated);
+  }
+  const api = new JetStreamApi(connection);
+  const provisioning = { api, features, logger, streams: options.streams ?? {} };
+  const publisher = new ConfirmedPublisher(connection, inboxPrefix, {
+    maxInFlight: options.maxInFlight ?? 1_024,
+    timeoutMs: options.publishTimeoutMs ?? 30_000,
+  });
+  const consumptions = new Set<PullConsumption>();
+  let connected = true;
+  void followStatus(connection, logger, {
+    disconnect: () => {
+      connected = false;
+    },
+    reconnect: () => {
+      connected = true;
+      publisher.resendAll();
+      for (const consumption of consumptions) {
+        consumption.restart();
+      }
+    },
+  });
+
+  const [address, port] = splitAddress(connection.getServer());
+  return {
+    peer: { system: "nats", version: features.version, ...address, ...port },
+    async provision({ streams, subscriptions }) {
+      await Promise.all(streams.map((stream) => provisionStream(provisioning, stream)));
+      await Promise.all(subscriptions.map((subscription) => provisionConsumer(provisioning, subscription)));
+    },
+    publish: (message) => publisher.publish(message),
+    async consume(subscription, onDelivery) {
+      const consumption = new PullConsumption({
+        connection,
+        inboxPrefix,
+        subscription,
+        features,
+        logger,
+        onDelivery,
+        restore: () => provisionConsumer(provisioning, subscription),
+      });
+      consumptions.add(consumption);
+      return consumption;
+    },
+    health: () => (connected ? { connected } : { connected, problem: "disconnected from NATS; reconnecting" }),
+    async close() {
+      for (const consumption of consumptions) {
+        await consumption.stop();
+      }
+      publisher.close();
+      if (!connection.isClosed()) {
+        const gaveUp = new Promise<void>((resolve) => setTimeout(resolve, flushTimeoutMs).unref());
+        await Promise.race([connection.flush(), gaveUp]);
+        await connection.close();
+      }
+    },
+  };
+}
+
+function serversOf(servers: string | readonly string[]): readonly string[] {
+  return typeof servers === "string" ? servers.split(",").map((server) => server.trim()) : servers;
+}
+
+function splitAddress(server: string): [{ address?: string }, { port?: number }] {
+  const match = /^(?:[a-z]+:\/\/)?\[?(.+?)\]?:(\d+)$/.exec(server);
+  return match?.[1] === undefined ? [{ address: server }, {}] : [{ address: match[1] }, { port: Number(match[2]) }];
+}

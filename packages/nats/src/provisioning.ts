@@ -1,0 +1,127 @@
+// Makes the streams and durable consumers that a service declares, leaves alone what is right, and reports drift.
+
+import type { ConsumerConfig, ConsumerInfo, StreamConfig, StreamInfo } from "@nats-io/jetstream";
+import { ThroughlineError } from "@throughline/contracts";
+import type { Logger, StreamTopology, SubscriptionTopology } from "@throughline/core";
+import { apiErrorCodes, type JetStreamApi, requestFailed } from "./jetstream-api.ts";
+import type { ServerFeatures } from "./server-features.ts";
+
+const nanosPerMs = 1_000_000;
+const duplicateWindowMs = 120_000;
+/** Parked keys keep their messages unsettled without holding up other keys, so the server's default of 1,000 is low. */
+const maxAckPending = 10_000;
+
+/** How new streams are made. */
+export interface StreamOptions {
+  /** 1 or 3 (5 at most). Default 1. */
+  readonly replicas?: number;
+  /** Events older than this are deleted. Default: never. */
+  readonly maxAgeMs?: number;
+  /** A full stream refuses new events until there is room: publishers wait. Default: no limit. */
+  readonly maxBytes?: number;
+}
+
+interface ProvisioningParts {
+  readonly api: JetStreamApi;
+  readonly features: ServerFeatures;
+  readonly logger: Logger;
+  readonly streams: StreamOptions;
+}
+
+/** @throws NATS_STREAM_DRIFT when an existing stream does not take the subjects, NATS_REQUEST_FAILED */
+export async function provisionStream(parts: ProvisioningParts, { name, subjects }: StreamTopology): Promise<void> {
+  const { api, logger, streams } = parts;
+  const found = await api.request<StreamInfo>(`STREAM.INFO.${name}`);
+  if (found.ok) {
+    requireSubjects(name, subjects, found.result.config.subjects);
+    return;
+  }
+  if (found.error.err_code !== apiErrorCodes.streamNotFound) {
+    throw requestFailed(`STREAM.INFO.${name}`, found.error);
+  }
+  const config: Partial<StreamConfig> = {
+    name,
+    subjects: [...subjects],
+    retention: "limits" as StreamConfig["retention"],
+    storage: "file" as StreamConfig["storage"],
+    discard: "new" as StreamConfig["discard"],
+    duplicate_window: duplicateWindowMs * nanosPerMs,
+    num_replicas: streams.replicas ?? 1,
+    max_age: (streams.maxAgeMs ?? 0) * nanosPerMs,
+    max_bytes: streams.maxBytes ?? -1,
+    allow_direct: true,
+  };
+  const created = await api.request<StreamInfo>(`STREAM.CREATE.${name}`, config);
+  if (created.ok) {
+    logger.info({ stream: name, subjects }, "stream created");
+  } else if (created.error.err_code === apiErrorCodes.streamNameInUse) {
+    // Another instance made it meanwhile.
+    const info = await api.require<StreamInfo>(`STREAM.INFO.${name}`);
+    requireSubjects(name, subjects, info.config.subjects);
+  } else {
+    throw requestFailed(`STREAM.CREATE.${name}`, created.error);
+  }
+}
+
+function requireSubjects(stream: string, expected: readonly string[], found: readonly string[] = []): void {
+  const missing = expected.filter((subject) => !found.includes(subject));
+  if (missing.length > 0) {
+    throw new ThroughlineError("NATS_STREAM_DRIFT", `Stream ${stream} does not take ${missing.join(", ")}.`, {
+      details: { stream, expected, found },
+      remedy: `nats stream edit ${stream} --subjects "${[...new Set([...found, ...missing])].join(",")}"`,
+    });
+  }
+}
+
+/** @throws NATS_REQUEST_FAILED */
+export async function provisionConsumer(parts: ProvisioningParts, subscription: SubscriptionTopology): Promise<void> {
+  const { api, features, logger } = parts;
+  const { stream, durable } = subscription;
+  const config = consumerConfig(subscription, features);
+  const found = await api.request<ConsumerInfo>(`CONSUMER.INFO.${stream}.${durable}`);
+  const exists = found.ok;
+  if (exists && isSame(config, found.result.config)) {
+    return;
+  }
+  if (!exists && found.error.err_code !== apiErrorCodes.consumerNotFound) {
+    throw requestFailed(`CONSUMER.INFO.${stream}.${durable}`, found.error);
+  }
+  await api.require(`CONSUMER.CREATE.${stream}.${durable}`, {
+    stream_name: stream,
+    // Where a durable began cannot be changed afterwards.
+    config: exists ? { ...found.result.config, ...config, deliver_policy: found.result.config.deliver_policy } : config,
+    ...(exists && features.has("consumerActions") ? { action: "update" } : undefined),
+  });
+  logger.info({ stream, durable, filter: subscription.filterSubjects }, exists ? "consumer updated" : "consumer created");
+}
+
+function consumerConfig(subscription: SubscriptionTopology, features: ServerFeatures): Partial<ConsumerConfig> {
+  return {
+    durable_name: subscription.durable,
+    name: subscription.durable,
+    ack_policy: "explicit" as ConsumerConfig["ack_policy"],
+    ack_wait: subscription.ackWaitMs * nanosPerMs,
+    deliver_policy: (subscription.startFrom === "first" ? "all" : "new") as ConsumerConfig["deliver_policy"],
+    replay_policy: "instant" as ConsumerConfig["replay_policy"],
+    // Attempts are counted by the policy, which dead-letters before the server would give up without a word.
+    max_deliver: -1,
+    max_ack_pending: maxAckPending,
+    ...filterOf(subscription.filterSubjects, features),
+  };
+}
+
+/** Servers before 2.10 filter by one subject: several types of a context get the whole context, and skip neighbours. */
+function filterOf(subjects: readonly string[], features: ServerFeatures): Partial<ConsumerConfig> {
+  const [first = ">"] = subjects;
+  if (subjects.length === 1) {
+    return { filter_subject: first };
+  }
+  return features.has("filterSubjects")
+    ? { filter_subjects: [...subjects] }
+    : { filter_subject: `${first.split(".", 1)[0]}.>` };
+}
+
+function isSame(wanted: Partial<ConsumerConfig>, found: ConsumerConfig): boolean {
+  const relevant = ["ack_wait", "max_deliver", "max_ack_pending", "filter_subject", "filter_subjects"] as const;
+  return relevant.every((field) => JSON.stringify(wanted[field] ?? null) === JSON.stringify(found[field] ?? null));
+}
