@@ -1,0 +1,15 @@
+// Public surface of @throughline/servers.
+
+export {
+  type FindOptions,
+  type FoundServer,
+  findDebianNatsServer,
+  findNatsServer,
+  type NatsServerSource,
+  oldestNatsServerVersion,
+} from "./find-nats-server.ts";
+export { findFreePorts } from "./free-ports.ts";
+export { type NatsCluster, startNatsCluster } from "./nats-cluster.ts";
+export { type NatsServer, type NatsServerOptions, startNatsServer } from "./nats-server.ts";
+export { natsServerVersion } from "./nats-server-release.ts";
+export { type FailedAttempt, ServersError } from "./servers-error.ts";
