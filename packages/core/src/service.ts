@@ -70,20 +70,26 @@ export interface Subscription {
   readonly handler: Handler<AnyEventContract, AnyEventContract>;
 }
 
+type OneOf<Contracts> = Contracts extends readonly (infer Contract extends AnyEventContract)[]
+  ? Contract
+  : Contracts extends AnyEventContract
+    ? Contracts
+    : never;
+
 /** A declared service; `run` brings it to life. */
 export interface Service<Published extends AnyEventContract = AnyEventContract> {
   readonly name: string;
   readonly publishes: readonly Published[];
   readonly subscriptions: readonly Subscription[];
   /** Subscribes to one event, or to several of one context that share a durable consumer. @throws BUS_SERVICE_INVALID */
-  on<Contract extends AnyEventContract>(
-    contracts: Contract | readonly [Contract, ...Contract[]],
-    handler: Handler<Contract, Published>,
+  on<const Contracts extends AnyEventContract | readonly AnyEventContract[]>(
+    contracts: Contracts,
+    handler: Handler<OneOf<Contracts>, Published>,
   ): this;
-  on<Contract extends AnyEventContract>(
-    contracts: Contract | readonly [Contract, ...Contract[]],
+  on<const Contracts extends AnyEventContract | readonly AnyEventContract[]>(
+    contracts: Contracts,
     options: SubscriptionOptions,
-    handler: Handler<Contract, Published>,
+    handler: Handler<OneOf<Contracts>, Published>,
   ): this;
 }
 

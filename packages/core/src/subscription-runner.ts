@@ -29,7 +29,7 @@ export interface RunnerParts {
 const crashAllowance = 5;
 /** How long to wait before a dead letter whose write failed is written again. */
 const deadLetterRetryMs = 2_000;
-const ackWaitMs = 30_000;
+const ackWaitMs = 10_000;
 const sweepsPerAckWait = 3;
 
 /** What the durable consumer of a subscription looks like. */

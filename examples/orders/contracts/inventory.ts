@@ -1,0 +1,34 @@
+// What happens to the stock because of an order.
+
+import { defineEvent } from "@throughline/contracts";
+import { z } from "zod";
+
+const orderKey = (reservation: { orderId: string }) => reservation.orderId;
+
+/** Everything in the order is set aside; carries what has to be paid. */
+export const InventoryReserved = defineEvent("inventory.reserved", { key: orderKey }).version(
+  1,
+  z.object({
+    orderId: z.string(),
+    customerId: z.string(),
+    amountCents: z.int().min(0),
+    currency: z.string().length(3),
+    paymentMethod: z.string(),
+  }),
+);
+
+/** Nothing is set aside, because something in the order is missing. */
+export const InventoryOutOfStock = defineEvent("inventory.out-of-stock", { key: orderKey }).version(
+  1,
+  z.object({
+    orderId: z.string(),
+    customerId: z.string(),
+    missing: z.array(z.object({ sku: z.string(), requested: z.int(), available: z.int() })),
+  }),
+);
+
+/** What was set aside for a cancelled order is for sale again. */
+export const InventoryReleased = defineEvent("inventory.released", { key: orderKey }).version(
+  1,
+  z.object({ orderId: z.string() }),
+);

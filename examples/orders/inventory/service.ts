@@ -1,0 +1,37 @@
+// Sets stock aside for placed orders and puts it back for cancelled ones.
+
+import { defineService, policies, type Service } from "@throughline/core";
+import {
+  InventoryOutOfStock,
+  InventoryReleased,
+  InventoryReserved,
+  OrderCancelled,
+  OrderPlaced,
+} from "../contracts/index.ts";
+import type { Stock } from "./stock.ts";
+
+export function createInventory(stock: Stock): Service {
+  const inventory = defineService("inventory", {
+    publishes: [InventoryReserved, InventoryOutOfStock, InventoryReleased],
+  });
+
+  inventory.on(OrderPlaced, { name: "reserve", order: "key", policy: policies.standard }, async (order, context) => {
+    const { orderId, customerId, items, currency, paymentMethod } = order;
+    const missing = await stock.reserve(orderId, items);
+    if (missing.length > 0) {
+      await context.publish(InventoryOutOfStock, { orderId, customerId, missing: [...missing] });
+      return;
+    }
+    const amountCents = items.reduce((sum, { quantity, unitPriceCents }) => sum + quantity * unitPriceCents, 0);
+    await context.publish(InventoryReserved, { orderId, customerId, amountCents, currency, paymentMethod });
+  });
+
+  inventory.on(OrderCancelled, { name: "release", order: "key" }, async ({ orderId, reason }, context) => {
+    if (reason === "payment-declined") {
+      await stock.release(orderId);
+      await context.publish(InventoryReleased, { orderId });
+    }
+  });
+
+  return inventory;
+}

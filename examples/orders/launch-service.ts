@@ -1,0 +1,35 @@
+// What the five processes have in common: telemetry first, one line of JSON per log entry, NATS from the environment.
+
+import type { AnyEventContract } from "@throughline/contracts";
+import { type RunningService, type RunOptions, run, type Service } from "@throughline/core";
+import { nats } from "@throughline/nats";
+import { startTelemetry } from "@throughline/telemetry";
+import { pino } from "pino";
+
+/** Runs a service until a signal comes, or until the process that launched it is gone. */
+export async function launchService<Published extends AnyEventContract>(
+  service: Service<Published>,
+  options: Pick<RunOptions, "beforeStop"> = {},
+): Promise<RunningService<Published>> {
+  const telemetry = await startTelemetry({ service: service.name });
+  const logger = pino();
+  try {
+    const running = await run(service, {
+      transport: nats(),
+      logger,
+      ...options,
+      afterStop: async () => {
+        await telemetry.shutdown();
+        if (process.connected) {
+          process.disconnect();
+        }
+      },
+    });
+    process.once("disconnect", () => void running.stop());
+    return running;
+  } catch (error) {
+    logger.fatal({ err: error }, "could not start");
+    await telemetry.shutdown();
+    process.exit(1);
+  }
+}

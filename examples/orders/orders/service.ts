@@ -1,0 +1,30 @@
+// Decides how an order ends: confirmed once it is paid, cancelled when it cannot be.
+
+import { defineService, type Service } from "@throughline/core";
+import {
+  InventoryOutOfStock,
+  OrderCancelled,
+  OrderConfirmed,
+  PaymentCaptured,
+  PaymentDeclined,
+} from "../contracts/index.ts";
+
+export function createOrders(): Service {
+  const orders = defineService("orders", { publishes: [OrderConfirmed, OrderCancelled] });
+
+  orders.on(PaymentCaptured, { name: "confirm", order: "key" }, async ({ orderId, customerId, paymentId }, context) => {
+    await context.publish(OrderConfirmed, { orderId, customerId, paymentId });
+  });
+
+  orders.on(PaymentDeclined, { name: "cancel-unpaid", order: "key" }, async ({ orderId, customerId, reason }, context) => {
+    await context.publish(OrderCancelled, { orderId, customerId, reason: "payment-declined", explanation: reason });
+  });
+
+  orders.on(InventoryOutOfStock, { name: "cancel-unavailable", order: "key" }, async (shortage, context) => {
+    const { orderId, customerId, missing } = shortage;
+    const explanation = missing.map(({ sku, requested, available }) => `${sku}: ${requested} of ${available}`).join(", ");
+    await context.publish(OrderCancelled, { orderId, customerId, reason: "out-of-stock", explanation });
+  });
+
+  return orders;
+}

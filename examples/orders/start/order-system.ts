@@ -1,0 +1,139 @@
+// The whole reference system: a broker, and five services as separate processes.
+
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { buildJourney, type Journey } from "@throughline/journeys";
+import { openStoredEvents, type StoredEventsReader } from "@throughline/nats";
+import { findFreePorts, startNatsServer } from "@throughline/servers";
+import { report, runStep } from "./progress.ts";
+import { ServiceProcess, type ServiceName, serviceNames } from "./service-process.ts";
+
+export interface SystemOptions {
+  /** Where streams and logs are kept. */
+  readonly folder: string;
+  readonly env: NodeJS.ProcessEnv;
+  /** Settings for single services, as environment variables. */
+  readonly serviceEnv?: Partial<Record<ServiceName, Readonly<Record<string, string>>>>;
+}
+
+export interface Broker extends AsyncDisposable {
+  readonly url: string;
+  readonly version: string;
+  /** Where the server came from: `NATS_URL`, or how packages/servers found it. */
+  readonly source: string;
+}
+
+export interface OrderSystem extends AsyncDisposable {
+  readonly broker: Broker;
+  readonly gatewayUrl: string;
+  readonly folder: string;
+  readonly services: ReadonlyMap<ServiceName, ServiceProcess>;
+  readonly events: StoredEventsReader;
+  /** Starts a service again after it was killed. */
+  relaunch(name: ServiceName): Promise<ServiceProcess>;
+}
+
+/** What the gateway answers to a placed order. */
+export interface PlacedOrder {
+  readonly orderId: string;
+  readonly correlationId: string;
+  readonly traceId: string;
+}
+
+const contexts = ["orders", "inventory", "payments", "notifications"];
+const preferredGatewayPort = 8080;
+
+/** Resolves when all five services are ready; on failure nothing is left running. */
+export async function startOrderSystem(options: SystemOptions): Promise<OrderSystem> {
+  await using cleanup = new AsyncDisposableStack();
+  const broker = cleanup.use(await startBroker(options));
+  const port = options.env["PORT"] ?? String(await chooseGatewayPort());
+  const launch = (name: ServiceName) =>
+    new ServiceProcess(name, {
+      logFile: join(options.folder, "logs", `${name}.log`),
+      env: { NATS_URL: broker.url, ...(name === "gateway" ? { PORT: port } : undefined), ...options.serviceEnv?.[name] },
+    });
+  const services = new Map(serviceNames.map((name) => [name, launch(name)]));
+  cleanup.defer(async () => {
+    await Promise.all([...services.values()].map((service) => service.stop()));
+  });
+  const [listening] = await runStep("five services", () =>
+    Promise.all([...services.values()].map((service) => service.ready())),
+  );
+  const events = cleanup.use(await openStoredEvents(broker.url));
+  const owned = cleanup.move();
+  return {
+    broker: { ...broker, version: events.serverVersion },
+    gatewayUrl: String(listening?.url),
+    folder: options.folder,
+    services,
+    events,
+    async relaunch(name) {
+      const service = launch(name);
+      services.set(name, service);
+      await service.ready();
+      return service;
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+async function startBroker({ env, folder }: SystemOptions): Promise<Broker> {
+  const given = env["NATS_URL"];
+  if (given) {
+    return { url: given, version: "", source: "NATS_URL", [Symbol.asyncDispose]: async () => undefined };
+  }
+  const dataFolder = join(folder, "nats");
+  mkdirSync(dataFolder, { recursive: true });
+  return runStep("nats-server", () =>
+    startNatsServer({ dataFolder, env, onProgress: (step) => report(`  ${step} …`) }),
+  );
+}
+
+/** A well-known port where it is free, for people; any other one else. */
+async function chooseGatewayPort(): Promise<number> {
+  const { createServer } = await import("node:net");
+  const isFree = await new Promise<boolean>((resolve) => {
+    const probe = createServer()
+      .once("error", () => resolve(false))
+      .listen(preferredGatewayPort, "127.0.0.1", () => probe.close(() => resolve(true)));
+  });
+  return isFree ? preferredGatewayPort : ((await findFreePorts(1))[0] ?? 0);
+}
+
+/** Places an order through HTTP. Rejects with the gateway's answer when it is refused. */
+export async function placeOrder(gatewayUrl: string, order: object): Promise<PlacedOrder> {
+  const response = await fetch(`${gatewayUrl}/orders`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(order),
+  });
+  if (response.status !== 202) {
+    throw new Error(`The gateway answered ${response.status}: ${await response.text()}`);
+  }
+  return (await response.json()) as PlacedOrder;
+}
+
+/** The journey of an order as it is stored at the moment. */
+export async function readJourney(system: OrderSystem, { orderId, correlationId }: PlacedOrder): Promise<Journey> {
+  return buildJourney(correlationId, await system.events.eventsOfKey(contexts, orderId));
+}
+
+/** An order is done when the customer was told, and what was reserved for a cancelled one is released. */
+export function isComplete({ events }: Journey): boolean {
+  const types = new Set(events.map(({ type }) => type));
+  const released = !types.has("payments.declined") || types.has("inventory.released");
+  return types.has("notifications.sent") && (types.has("orders.confirmed") || types.has("orders.cancelled")) && released;
+}
+
+/** The journey once it is complete, or as far as it came in `timeoutMs`. */
+export async function followJourney(system: OrderSystem, placed: PlacedOrder, timeoutMs: number): Promise<Journey> {
+  const deadline = performance.now() + timeoutMs;
+  for (;;) {
+    const journey = await readJourney(system, placed);
+    if (isComplete(journey) || performance.now() > deadline) {
+      return journey;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}

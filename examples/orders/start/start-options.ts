@@ -1,0 +1,34 @@
+// The command line of `npm start`.
+
+import { parseArgs } from "node:util";
+
+export interface StartOptions {
+  readonly once: boolean;
+  readonly json: boolean;
+  readonly help: boolean;
+}
+
+export const usage = `usage: npm start [-- --once] [-- --json]
+
+  --once   place one order, show its journey, end
+  --json   print the result as one JSON object; everything else goes to standard error
+  --help   show this
+
+NATS_URL uses a running server instead of starting one; NATS_SERVER names a nats-server binary to start.
+OTEL_EXPORTER_OTLP_ENDPOINT sends traces; PORT chooses the gateway's port.`;
+
+export function readOptions(args: readonly string[]): StartOptions | { readonly problem: string } {
+  try {
+    const { values } = parseArgs({
+      args: [...args],
+      options: {
+        once: { type: "boolean", default: false },
+        json: { type: "boolean", default: false },
+        help: { type: "boolean", short: "h", default: false },
+      },
+    });
+    return values;
+  } catch (error) {
+    return { problem: error instanceof Error ? error.message : String(error) };
+  }
+}

@@ -1,0 +1,11 @@
+// Public surface of @throughline/journeys.
+
+export {
+  buildJourney,
+  type Handling,
+  type Journey,
+  type JourneyEvent,
+  type JourneyNode,
+  type StoredEventMessage,
+} from "./journey.ts";
+export { formatJourneyTree, type TreeOptions } from "./journey-tree.ts";

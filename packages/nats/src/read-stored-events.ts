@@ -1,0 +1,114 @@
+// Reads what streams hold about a key, through the server's subject index: the cost follows the key, not the stream.
+
+import type { ConsumerInfo } from "@nats-io/jetstream";
+import type { Msg, NatsConnection } from "@nats-io/nats-core";
+import { createInbox } from "@nats-io/nats-core";
+import { connect } from "@nats-io/transport-node";
+import { encodeKey, type StoredAt, type WireMessage } from "@throughline/contracts";
+import { parseAckReply } from "./ack-reply.ts";
+import { decodeHeaderBlock } from "./header-block.ts";
+import { JetStreamApi } from "./jetstream-api.ts";
+import { rawHeaderBlock } from "./raw-message.ts";
+
+/** A message with its place in its stream. */
+export interface StoredWireMessage {
+  readonly message: WireMessage;
+  readonly storedAt: StoredAt;
+}
+
+export interface StoredEventsReader extends AsyncDisposable {
+  readonly serverVersion: string;
+  /** Every event of `key` in the contexts' streams, oldest first within a stream; unreadable headers are left out. */
+  eventsOfKey(contexts: readonly string[], key: string): Promise<StoredWireMessage[]>;
+}
+
+const batch = 256;
+const nanosPerMs = 1_000_000;
+
+/** Opens a connection for reading; creates nothing that lasts. */
+export async function openStoredEvents(servers: string): Promise<StoredEventsReader> {
+  const connection = await connect({ servers: servers.split(","), name: "throughline-reader", maxReconnectAttempts: -1 });
+  const api = new JetStreamApi(connection);
+  return {
+    serverVersion: connection.info?.version ?? "unknown",
+    async eventsOfKey(contexts, key) {
+      const subjects = contexts.map((context) => `${context}.*.${encodeKey(key)}`);
+      const perStream = await Promise.all(subjects.map((subject) => readSubject(connection, api, subject)));
+      return perStream.flat();
+    },
+    [Symbol.asyncDispose]: () => connection.close(),
+  };
+}
+
+/** A consumer without acks that the server forgets by itself; empty when the stream does not exist yet. */
+async function readSubject(connection: NatsConnection, api: JetStreamApi, subject: string): Promise<StoredWireMessage[]> {
+  const stream = (subject.split(".", 1)[0] ?? "").toUpperCase();
+  const created = await api.request<ConsumerInfo>(`CONSUMER.CREATE.${stream}`, {
+    stream_name: stream,
+    config: {
+      ack_policy: "none",
+      deliver_policy: "all",
+      filter_subject: subject,
+      mem_storage: true,
+      num_replicas: 1,
+      inactive_threshold: 5_000 * nanosPerMs,
+    },
+  });
+  if (!created.ok) {
+    return [];
+  }
+  const messages: StoredWireMessage[] = [];
+  const { name, num_pending: expected } = created.result;
+  while (messages.length < expected) {
+    const received = await pull(connection, `$JS.API.CONSUMER.MSG.NEXT.${stream}.${name}`);
+    if (received.length === 0) {
+      break;
+    }
+    messages.push(...received.flatMap(toStored));
+  }
+  await api.request(`CONSUMER.DELETE.${stream}.${name}`);
+  return messages;
+}
+
+/** One pull without waiting: what is there, up to a batch, ended by the server's status message. */
+function pull(connection: NatsConnection, subject: string): Promise<Msg[]> {
+  const inbox = createInbox();
+  return new Promise((resolve) => {
+    const messages: Msg[] = [];
+    const finish = () => {
+      clearTimeout(timer);
+      subscription.unsubscribe();
+      resolve(messages);
+    };
+    const timer = setTimeout(finish, 5_000);
+    const subscription = connection.subscribe(inbox, {
+      callback: (_error, message) => {
+        if (parseAckReply(message.reply ?? "") === undefined) {
+          finish();
+          return;
+        }
+        messages.push(message);
+        if (messages.length === batch) {
+          finish();
+        }
+      },
+    });
+    connection.publish(subject, JSON.stringify({ batch, no_wait: true }), { reply: inbox });
+  });
+}
+
+function toStored(message: Msg): StoredWireMessage[] {
+  const reply = parseAckReply(message.reply ?? "");
+  const block = rawHeaderBlock(message);
+  const reading = block === undefined ? undefined : decodeHeaderBlock(block);
+  if (reply === undefined || (reading !== undefined && "problem" in reading)) {
+    return [];
+  }
+  const headers = reading?.block.headers ?? new Map<string, string>();
+  return [
+    {
+      message: { subject: message.subject, headers, body: message.data },
+      storedAt: { stream: reply.stream, sequence: reply.streamSequence, timeMs: reply.storedAtMs },
+    },
+  ];
+}

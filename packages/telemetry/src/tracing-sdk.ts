@@ -1,0 +1,36 @@
+// The OpenTelemetry SDK behind startTelemetry; loaded on demand.
+
+import { context, trace } from "@opentelemetry/api";
+import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
+import { defaultResource, detectResources, envDetector, resourceFromAttributes } from "@opentelemetry/resources";
+import { BasicTracerProvider, BatchSpanProcessor, type SpanExporter } from "@opentelemetry/sdk-trace-base";
+import type { Telemetry } from "./start-telemetry.ts";
+
+/** The SDK's default of 2,048 drops spans in a burst; at about 1 KiB a span this holds 16 MiB at most. */
+const maxQueueSize = 16_384;
+const maxExportBatchSize = 1_024;
+const scheduledDelayMillis = 1_000;
+
+export async function startTracing(service: string, protocol: string | undefined): Promise<Telemetry> {
+  const provider = new BasicTracerProvider({
+    resource: defaultResource()
+      .merge(detectResources({ detectors: [envDetector] }))
+      .merge(resourceFromAttributes({ "service.name": service })),
+    spanProcessors: [
+      new BatchSpanProcessor(await createExporter(protocol), { maxQueueSize, maxExportBatchSize, scheduledDelayMillis }),
+    ],
+  });
+  trace.setGlobalTracerProvider(provider);
+  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
+  const shutdown = () => provider.shutdown();
+  return { enabled: true, shutdown, [Symbol.asyncDispose]: shutdown };
+}
+
+async function createExporter(protocol: string | undefined): Promise<SpanExporter> {
+  if (protocol === "http/json") {
+    const { OTLPTraceExporter } = await import("@opentelemetry/exporter-trace-otlp-http");
+    return new OTLPTraceExporter();
+  }
+  const { OTLPTraceExporter } = await import("@opentelemetry/exporter-trace-otlp-proto");
+  return new OTLPTraceExporter();
+}

@@ -1,0 +1,34 @@
+// Waits for something to become true, so that no test sleeps for a fixed time.
+
+export interface EventuallyOptions {
+  /** Default 10,000 ms. */
+  readonly timeoutMs?: number;
+  /** Pause between two tries. Default 20 ms. */
+  readonly intervalMs?: number;
+}
+
+/** Repeats `check` until it neither throws nor returns false or undefined; rejects with its last failure. */
+export async function eventually<Result>(
+  check: () => Result | Promise<Result>,
+  { timeoutMs = 10_000, intervalMs = 20 }: EventuallyOptions = {},
+): Promise<Exclude<Result, undefined | false>> {
+  const deadline = Date.now() + timeoutMs;
+  for (;;) {
+    let failure: unknown;
+    try {
+      const result = await check();
+      if (result !== undefined && result !== false) {
+        return result as Exclude<Result, undefined | false>;
+      }
+      failure = new Error(`still ${String(result)}`);
+    } catch (error) {
+      failure = error;
+    }
+    if (Date.now() > deadline) {
+      throw new Error(`Not true within ${timeoutMs} ms: ${failure instanceof Error ? failure.message : String(failure)}`, {
+        cause: failure,
+      });
+    }
+    await new Promise((resolve) => setTimeout(resolve, intervalMs));
+  }
+}
