@@ -59,7 +59,10 @@ export function createHttpApi(gateway: () => RunningService<typeof OrderPlaced>,
   api.onError((error) => {
     logger.error({ err: error }, "request failed");
     if (error instanceof ThroughlineError && error.retryable) {
-      return problem(503, { detail: "The order could not be stored in time; it may still be. Look again later.", headers: { "retry-after": "5" } });
+      return problem(503, {
+        detail: "The order could not be stored in time; it may still be. Look again later.",
+        headers: { "retry-after": "5" },
+      });
     }
     return problem(500, { detail: "The order could not be placed. It was not stored." });
   });

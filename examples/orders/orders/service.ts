@@ -16,13 +16,19 @@ export function createOrders(): Service {
     await context.publish(OrderConfirmed, { orderId, customerId, paymentId });
   });
 
-  orders.on(PaymentDeclined, { name: "cancel-unpaid", order: "key" }, async ({ orderId, customerId, reason }, context) => {
-    await context.publish(OrderCancelled, { orderId, customerId, reason: "payment-declined", explanation: reason });
-  });
+  orders.on(
+    PaymentDeclined,
+    { name: "cancel-unpaid", order: "key" },
+    async ({ orderId, customerId, reason }, context) => {
+      await context.publish(OrderCancelled, { orderId, customerId, reason: "payment-declined", explanation: reason });
+    },
+  );
 
   orders.on(InventoryOutOfStock, { name: "cancel-unavailable", order: "key" }, async (shortage, context) => {
     const { orderId, customerId, missing } = shortage;
-    const explanation = missing.map(({ sku, requested, available }) => `${sku}: ${requested} of ${available}`).join(", ");
+    const explanation = missing
+      .map(({ sku, requested, available }) => `${sku}: ${requested} of ${available}`)
+      .join(", ");
     await context.publish(OrderCancelled, { orderId, customerId, reason: "out-of-stock", explanation });
   });
 

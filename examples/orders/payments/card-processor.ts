@@ -13,7 +13,10 @@ export interface Charge {
 
 export interface CardProcessor {
   /** The same key gives the same result and moves no more money. */
-  charge(charge: Charge, options: { readonly idempotencyKey: string; readonly signal: AbortSignal }): Promise<ChargeResult>;
+  charge(
+    charge: Charge,
+    options: { readonly idempotencyKey: string; readonly signal: AbortSignal },
+  ): Promise<ChargeResult>;
 }
 
 /** Payment methods that the processor declines, after the manner of card processors' test cards. */
@@ -33,7 +36,9 @@ export function createSimulatedCardProcessor({ latencyMs }: { readonly latencyMs
       }
       const reason = declined.get(paymentMethod);
       const result: ChargeResult =
-        reason === undefined ? { status: "captured", paymentId: `pay-${idempotencyKey}` } : { status: "declined", reason };
+        reason === undefined
+          ? { status: "captured", paymentId: `pay-${idempotencyKey}` }
+          : { status: "declined", reason };
       results.set(idempotencyKey, result);
       return result;
     },

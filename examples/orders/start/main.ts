@@ -5,13 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { styleText } from "node:util";
 import { formatJourneyTree } from "@throughline/journeys";
-import {
-  followJourney,
-  isComplete,
-  type OrderSystem,
-  placeOrder,
-  startOrderSystem,
-} from "./order-system.ts";
+import { followJourney, isComplete, type OrderSystem, placeOrder, startOrderSystem } from "./order-system.ts";
 import { report, runStep } from "./progress.ts";
 import { takeRunSlot } from "./run-slot.ts";
 import { readOptions, usage } from "./start-options.ts";
@@ -88,7 +82,9 @@ async function showOrder(system: OrderSystem, bootMs: number, json: boolean): Pr
     process.stdout.write(`\nThe journey of ${placed.orderId}\n\n${formatJourneyTree(journey, { color })}\n\n`);
   }
   if (!complete) {
-    report(`The order did not end within ${orderTimeoutMs / 1_000} s. The logs of the services are in ${join(system.folder, "logs")}.`);
+    report(
+      `The order did not end within ${orderTimeoutMs / 1_000} s. The logs of the services are in ${join(system.folder, "logs")}.`,
+    );
   }
   return complete;
 }

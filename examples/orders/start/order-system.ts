@@ -6,7 +6,7 @@ import { buildJourney, type Journey } from "@throughline/journeys";
 import { openStoredEvents, type StoredEventsReader } from "@throughline/nats";
 import { findFreePorts, startNatsServer } from "@throughline/servers";
 import { report, runStep } from "./progress.ts";
-import { ServiceProcess, type ServiceName, serviceNames } from "./service-process.ts";
+import { type ServiceName, ServiceProcess, serviceNames } from "./service-process.ts";
 
 export interface SystemOptions {
   /** Where streams and logs are kept. */
@@ -51,7 +51,11 @@ export async function startOrderSystem(options: SystemOptions): Promise<OrderSys
   const launch = (name: ServiceName) =>
     new ServiceProcess(name, {
       logFile: join(options.folder, "logs", `${name}.log`),
-      env: { NATS_URL: broker.url, ...(name === "gateway" ? { PORT: port } : undefined), ...options.serviceEnv?.[name] },
+      env: {
+        NATS_URL: broker.url,
+        ...(name === "gateway" ? { PORT: port } : undefined),
+        ...options.serviceEnv?.[name],
+      },
     });
   const services = new Map(serviceNames.map((name) => [name, launch(name)]));
   cleanup.defer(async () => {
@@ -123,7 +127,9 @@ export async function readJourney(system: OrderSystem, { orderId, correlationId 
 export function isComplete({ events }: Journey): boolean {
   const types = new Set(events.map(({ type }) => type));
   const released = !types.has("payments.declined") || types.has("inventory.released");
-  return types.has("notifications.sent") && (types.has("orders.confirmed") || types.has("orders.cancelled")) && released;
+  return (
+    types.has("notifications.sent") && (types.has("orders.confirmed") || types.has("orders.cancelled")) && released
+  );
 }
 
 /** The journey once it is complete, or as far as it came in `timeoutMs`. */

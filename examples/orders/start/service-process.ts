@@ -68,7 +68,9 @@ export class ServiceProcess {
     const entry = await Promise.race([this.waitForLog((entry) => entry.msg === wanted), this.#exited]);
     if (entry === null || typeof entry === "number") {
       const lastLines = this.log.slice(-5).map((entry) => JSON.stringify(entry));
-      throw new Error(`${this.name} ended before it was ready (exit code ${entry}). Its log ${this.#logFile} ends with:\n${lastLines.join("\n")}`);
+      throw new Error(
+        `${this.name} ended before it was ready (exit code ${entry}). Its log ${this.#logFile} ends with:\n${lastLines.join("\n")}`,
+      );
     }
     return entry;
   }

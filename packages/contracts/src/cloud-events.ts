@@ -76,7 +76,10 @@ export function readEvent({ subject, headers, body }: WireMessage, stored: Store
     throw invalidAttribute(ceHeaders.datacontenttype, "a JSON media type", contentType);
   }
   const attributes = (name: string): string | undefined => decodeAttribute(headers, `ce-${name}`);
-  return { envelope: readEnvelope(subject, attributes, headers, stored, (name) => `ce-${name}`), data: parseJsonBody(body) };
+  return {
+    envelope: readEnvelope(subject, attributes, headers, stored, (name) => `ce-${name}`),
+    data: parseJsonBody(body),
+  };
 }
 
 type AttributeReader = (name: string) => string | undefined;
@@ -197,9 +200,11 @@ const plainAttribute = /^[!#$&-~]*$/;
 function encodeAttribute(value: string): string {
   return plainAttribute.test(value)
     ? value
-    : value.toWellFormed().replace(/[^!#$&-~]+/gu, (run) =>
-        Array.from(Buffer.from(run), (byte) => `%${byte.toString(16).toUpperCase().padStart(2, "0")}`).join(""),
-      );
+    : value
+        .toWellFormed()
+        .replace(/[^!#$&-~]+/gu, (run) =>
+          Array.from(Buffer.from(run), (byte) => `%${byte.toString(16).toUpperCase().padStart(2, "0")}`).join(""),
+        );
 }
 
 function decodeAttribute(headers: WireHeaders, name: string): string | undefined {
@@ -226,7 +231,11 @@ function limited(name: string, value: string): string {
 }
 
 function invalidAttribute(name: string, expected: string, found: string): ThroughlineError {
-  return new ThroughlineError("CONTRACT_ENVELOPE_INVALID", `${name}: expected ${expected}; found "${found.slice(0, 200)}".`, {
-    details: { header: name, expected, found: found.slice(0, 200) },
-  });
+  return new ThroughlineError(
+    "CONTRACT_ENVELOPE_INVALID",
+    `${name}: expected ${expected}; found "${found.slice(0, 200)}".`,
+    {
+      details: { header: name, expected, found: found.slice(0, 200) },
+    },
+  );
 }

@@ -74,7 +74,8 @@ export const errorCodes = {
   },
   NATS_SERVER_UNSUPPORTED: {
     retryable: false,
-    remedy: "Run nats-server 2.9.10 or newer (2.14.3 or newer gets security fixes) with JetStream on: `nats-server -js`.",
+    remedy:
+      "Run nats-server 2.9.10 or newer (2.14.3 or newer gets security fixes) with JetStream on: `nats-server -js`.",
   },
   NATS_STREAM_DRIFT: {
     retryable: false,

@@ -121,7 +121,10 @@ export function defineEvent<const Type extends `${string}.${string}`, Keyed = an
 
 function requireNextVersion(type: string, expected: number, found: number, hasUpcaster: boolean): void {
   if (found !== expected) {
-    throw new ThroughlineError("CONTRACT_VERSION_INVALID", `${type}: expected version ${expected} next, found ${found}.`);
+    throw new ThroughlineError(
+      "CONTRACT_VERSION_INVALID",
+      `${type}: expected version ${expected} next, found ${found}.`,
+    );
   }
   if (hasUpcaster !== expected > 1) {
     const problem = hasUpcaster ? "has nothing to upcast from" : "needs an upcaster from the version before";
@@ -145,7 +148,9 @@ function upcastAndValidate(type: string, versions: readonly EventVersion[], vers
     return checked;
   }
   const upcast = (): unknown => {
-    const newest = versions.slice(version).reduce((older, next) => (next.upcast as (v: unknown) => unknown)(older), data);
+    const newest = versions
+      .slice(version)
+      .reduce((older, next) => (next.upcast as (v: unknown) => unknown)(older), data);
     return validateData(type, latest, newest);
   };
   return checked instanceof Promise ? checked.then(upcast) : upcast();

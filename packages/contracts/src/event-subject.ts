@@ -31,7 +31,10 @@ export function streamOfContext(context: string): string {
 export function encodeKey(key: unknown): string {
   if (typeof key !== "string" || key.length === 0 || key.length > maxKeyLength) {
     const found = typeof key === "string" ? `a string of ${key.length} characters` : String(key);
-    throw new ThroughlineError("CONTRACT_KEY_INVALID", `An event key has 1 to ${maxKeyLength} characters; found ${found}.`);
+    throw new ThroughlineError(
+      "CONTRACT_KEY_INVALID",
+      `An event key has 1 to ${maxKeyLength} characters; found ${found}.`,
+    );
   }
   if (plainToken.test(key)) {
     return key;

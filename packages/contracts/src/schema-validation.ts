@@ -30,9 +30,13 @@ function outputOf(type: string, version: number, result: StandardSchemaV1.Result
   }
   const issues = listIssues(result.issues);
   const summary = issues.map(({ pointer, message }) => `${pointer || "the body"}: ${message}`).join("; ");
-  throw new ThroughlineError("CONTRACT_DATA_INVALID", `${type} version ${version} does not fit its schema: ${summary}`, {
-    details: { type, version, issues },
-  });
+  throw new ThroughlineError(
+    "CONTRACT_DATA_INVALID",
+    `${type} version ${version} does not fit its schema: ${summary}`,
+    {
+      details: { type, version, issues },
+    },
+  );
 }
 
 /** The issues of a Standard Schema validator with JSON Pointers for places. */

@@ -1,7 +1,7 @@
 // Builds the message that keeps an event which could not be handled: the original, and why.
 
 import { createHash } from "node:crypto";
-import { type WireHeaders, type WireMessage } from "@throughline/contracts";
+import type { WireHeaders, WireMessage } from "@throughline/contracts";
 import { errorType } from "./tracing.ts";
 import type { Delivery, OutgoingMessage, StreamTopology } from "./transport.ts";
 
@@ -32,6 +32,8 @@ const prefix = "throughline-dead-";
 const originPrefix = "throughline-origin-";
 const maxSubjectLength = 1_024;
 const maxTextLength = 1_000;
+/** What must not get into a header: Unicode's class of control characters, line breaks among them. */
+const controlCharacters = /\p{Cc}+/gu;
 
 /** `dead.<service>.<subscription>.<type>.<key>`, the id deterministic: a repeated write is stored once. */
 export function createDeadLetter(delivery: Delivery, facts: DeadLetterFacts, keepBody = true): OutgoingMessage {
@@ -85,8 +87,7 @@ function copyHeaders(original: WireHeaders): Map<string, string> {
 }
 
 function toHeaderText(value: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what must not get into a header.
-  return value.slice(0, maxTextLength).toWellFormed().replace(/[\u0000-\u001f\u007f]+/g, " ");
+  return value.slice(0, maxTextLength).toWellFormed().replace(controlCharacters, " ");
 }
 
 /** Groups dead letters of one cause: the error's type and the first stack frame that is neither Node's nor a library's. */

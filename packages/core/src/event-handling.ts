@@ -2,11 +2,11 @@
 
 import type { Span } from "@opentelemetry/api";
 import {
+  type AnyEventContract,
   type EventEnvelope,
   type ReceivedEvent,
   readEvent,
   ThroughlineError,
-  type AnyEventContract,
 } from "@throughline/contracts";
 import type { EventPublisher, PublishingCause } from "./event-publisher.ts";
 import type { Logger } from "./logger.ts";
@@ -23,16 +23,24 @@ export interface ReadableEvent {
 /** Reads and validates; a promise only where a schema validates asynchronously. @throws CONTRACT_… */
 export function readDelivery(delivery: Delivery, subscription: Subscription): ReadableEvent | Promise<ReadableEvent> {
   if (delivery.malformedHeaders !== undefined) {
-    throw new ThroughlineError("CONTRACT_ENVELOPE_INVALID", `The headers are malformed: ${delivery.malformedHeaders}.`, {
-      details: { header: delivery.malformedHeaders },
-    });
+    throw new ThroughlineError(
+      "CONTRACT_ENVELOPE_INVALID",
+      `The headers are malformed: ${delivery.malformedHeaders}.`,
+      {
+        details: { header: delivery.malformedHeaders },
+      },
+    );
   }
   const received = readEvent(delivery.message, delivery.storedAt);
   const contract = subscription.contracts.get(received.envelope.type);
   if (contract === undefined) {
-    throw new ThroughlineError("CONTRACT_TYPE_UNKNOWN", `No handler of ${subscription.durable} knows ${received.envelope.type}.`, {
-      details: { type: received.envelope.type },
-    });
+    throw new ThroughlineError(
+      "CONTRACT_TYPE_UNKNOWN",
+      `No handler of ${subscription.durable} knows ${received.envelope.type}.`,
+      {
+        details: { type: received.envelope.type },
+      },
+    );
   }
   return received.envelope.version === undefined
     ? readUnversioned(contract, received)

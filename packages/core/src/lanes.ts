@@ -1,6 +1,8 @@
 // Runs tasks of one key one after another and tasks of different keys side by side, up to a limit.
 // A parked key holds its place in line but no slot, so a failing key never slows another one down.
 
+import Queue from "yocto-queue";
+
 /** One unit of work in a lane. It runs when `start` is called and ends with exactly one `release` or `park`. */
 export interface LaneTask {
   readonly key: string;
@@ -12,7 +14,7 @@ export class Lanes<Task extends LaneTask> {
   /** Busy keys, each with the tasks behind the one that runs or is parked (undefined while there are none). */
   readonly #lanes = new Map<string, Task[] | undefined>();
   /** Tasks whose key is free, waiting for a slot. */
-  readonly #ready: Task[] = [];
+  readonly #ready = new Queue<Task>();
   #running = 0;
   #starting = false;
 
@@ -66,7 +68,7 @@ export class Lanes<Task extends LaneTask> {
 
   /** Takes out every task that has not started, in order. */
   clear(): Task[] {
-    return [...this.#ready.splice(0), ...[...this.#lanes.values()].flatMap((lane) => lane?.splice(0) ?? [])];
+    return [...this.#ready.drain(), ...[...this.#lanes.values()].flatMap((lane) => lane?.splice(0) ?? [])];
   }
 
   #advance(key: string): void {
@@ -74,13 +76,13 @@ export class Lanes<Task extends LaneTask> {
     if (next === undefined) {
       this.#lanes.delete(key);
     } else {
-      this.#ready.push(next);
+      this.#ready.enqueue(next);
     }
     this.#startReady();
   }
 
   #startOrQueue(task: Task): void {
-    this.#ready.push(task);
+    this.#ready.enqueue(task);
     this.#startReady();
   }
 
@@ -92,7 +94,7 @@ export class Lanes<Task extends LaneTask> {
     this.#starting = true;
     try {
       while (this.#running < this.#concurrency) {
-        const task = this.#ready.shift();
+        const task = this.#ready.dequeue();
         if (task === undefined) {
           return;
         }

@@ -47,7 +47,9 @@ export interface RunningService<Published extends AnyEventContract = AnyEventCon
 /** What a service needs on the broker: the streams of its contexts and its durable consumers. */
 export function topologyOf(service: Service): Topology {
   const contracts = [...service.publishes, ...service.subscriptions.flatMap((s) => [...s.contracts.values()])];
-  const streams = new Map(contracts.map(({ stream, context }) => [stream, { name: stream, subjects: [`${context}.>`] }]));
+  const streams = new Map(
+    contracts.map(({ stream, context }) => [stream, { name: stream, subjects: [`${context}.>`] }]),
+  );
   return {
     streams: [...streams.values(), deadLetterStream],
     subscriptions: service.subscriptions.map(subscriptionTopology),
@@ -103,14 +105,15 @@ export async function run<Published extends AnyEventContract>(
   logger.info({ subscriptions: runners.map(({ durable }) => durable), server: connection.peer }, "ready");
   return {
     name,
-    publish: async (contract, data) =>
-      (await publisher.publish(contract, data)) as EventEnvelope<typeof contract.type>,
+    publish: async (contract, data) => (await publisher.publish(contract, data)) as EventEnvelope<typeof contract.type>,
     health: () => {
       const subscriptions = Object.fromEntries(runners.map((runner) => [runner.durable, runner.health()]));
       const transportHealth = connection.health();
       const problems = [
         ...(transportHealth.problem === undefined ? [] : [transportHealth.problem]),
-        ...Object.entries(subscriptions).flatMap(([durable, { problem }]) => (problem ? [`${durable}: ${problem}`] : [])),
+        ...Object.entries(subscriptions).flatMap(([durable, { problem }]) =>
+          problem ? [`${durable}: ${problem}`] : [],
+        ),
       ];
       const pulling = Object.values(subscriptions).every((subscription) => subscription.pulling);
       const ready = transportHealth.connected && pulling;

@@ -13,7 +13,13 @@ import { PermanentError, retryDelayMs } from "./policy.ts";
 import type { Subscription } from "./service.ts";
 import { spanEventNames } from "./telemetry-names.ts";
 import { recordFailure, type Tracing } from "./tracing.ts";
-import type { Consumption, ConsumptionHealth, Delivery, SubscriptionTopology, TransportConnection } from "./transport.ts";
+import type {
+  Consumption,
+  ConsumptionHealth,
+  Delivery,
+  SubscriptionTopology,
+  TransportConnection,
+} from "./transport.ts";
 
 export interface RunnerParts {
   readonly service: string;
@@ -78,7 +84,9 @@ export class SubscriptionRunner {
 
   async start(): Promise<void> {
     const { connection, subscription } = this.#parts;
-    this.#consumption = await connection.consume(subscriptionTopology(subscription), (delivery) => this.#accept(delivery));
+    this.#consumption = await connection.consume(subscriptionTopology(subscription), (delivery) =>
+      this.#accept(delivery),
+    );
     this.#scheduleSweep();
     this.#consumption.grant(this.#maxInFlight);
   }
@@ -87,10 +95,9 @@ export class SubscriptionRunner {
     return this.#consumption?.health() ?? { pulling: false, problem: "not started" };
   }
 
-  /** Stops pulling, gives back what has not started, and waits for running handlers; after `graceMs` they are aborted. */
+  /** Gives back what has not started, stops pulling, and waits for running handlers; after `graceMs` they are aborted. */
   async stop(graceMs: number): Promise<void> {
     this.#draining = true;
-    await this.#consumption?.stop();
     for (const waiting of this.#lanes.clear()) {
       this.#giveBack(waiting);
     }
@@ -100,6 +107,7 @@ export class SubscriptionRunner {
         this.#giveBack(handling);
       }
     }
+    await this.#consumption?.stop();
     await this.#waitUntilIdle(graceMs);
     this.#cancelSweep?.();
   }
@@ -264,7 +272,10 @@ export class SubscriptionRunner {
       await this.#storeDeadLetter(handling.delivery, facts);
     } catch (failure) {
       span.end();
-      this.#log(handling).error({ err: failure, reason }, "the dead letter could not be stored; the event is kept and tried again");
+      this.#log(handling).error(
+        { err: failure, reason },
+        "the dead letter could not be stored; the event is kept and tried again",
+      );
       handling.delivery.retry(deadLetterRetryMs);
       this.#finish(handling);
       return;

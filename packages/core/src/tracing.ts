@@ -54,7 +54,10 @@ export class Tracing {
 
   /** The CONSUMER span of one attempt: child of the sender's span, and linked to it. */
   startProcess(type: string, durable: string, delivery: Delivery, attempt: number): Span {
-    const producer = readSpanContext(delivery.message.headers.get("traceparent"), delivery.message.headers.get("tracestate"));
+    const producer = readSpanContext(
+      delivery.message.headers.get("traceparent"),
+      delivery.message.headers.get("tracestate"),
+    );
     const parent = producer === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, producer);
     const links: Link[] = producer === undefined ? [] : [{ context: producer }];
     const span = this.#tracer.startSpan(`process ${type}`, { kind: SpanKind.CONSUMER, links }, parent);

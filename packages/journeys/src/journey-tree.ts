@@ -36,10 +36,9 @@ export function formatJourneyTree(journey: Journey, { color = false }: TreeOptio
   const last = journey.events.at(-1);
   const totalMs = first === undefined || last === undefined ? 0 : last.storedAtMs - first.storedAtMs;
   const trace = journey.traceIds.length === 0 ? "none" : journey.traceIds.join(", ");
-  return [
-    ...lines,
-    palette.faint(`trace ${trace}   ${journey.events.length} events in ${formatMs(totalMs)}`),
-  ].join("\n");
+  return [...lines, palette.faint(`trace ${trace}   ${journey.events.length} events in ${formatMs(totalMs)}`)].join(
+    "\n",
+  );
 }
 
 interface Row {

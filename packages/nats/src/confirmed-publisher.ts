@@ -5,6 +5,7 @@ import type { Msg, NatsConnection, Subscription } from "@nats-io/nats-core";
 import { createInbox } from "@nats-io/nats-core";
 import { ThroughlineError } from "@throughline/contracts";
 import type { OutgoingMessage, PublishReceipt } from "@throughline/core";
+import Queue from "yocto-queue";
 import { decodeHeaderBlock, encodeHeaderBlock } from "./header-block.ts";
 import { type ApiError, apiErrorCodes } from "./jetstream-api.ts";
 import { encodedHeaders, rawHeaderBlock } from "./raw-message.ts";
@@ -49,7 +50,7 @@ export class ConfirmedPublisher {
   readonly #prefix: string;
   readonly #subscription: Subscription;
   readonly #inFlight = new Map<number, Publication>();
-  readonly #waiting: Publication[] = [];
+  readonly #waiting = new Queue<Publication>();
   #nextToken = 0;
   #sweep: NodeJS.Timeout | undefined;
   #closed = false;
@@ -98,7 +99,7 @@ export class ConfirmedPublisher {
       if (this.#inFlight.size < this.#options.maxInFlight) {
         this.#launch(publication, now);
       } else {
-        this.#waiting.push(publication);
+        this.#waiting.enqueue(publication);
       }
     });
   }
@@ -119,7 +120,7 @@ export class ConfirmedPublisher {
       publication.reject(unconfirmed(publication, "the connection was closed"));
     }
     this.#inFlight.clear();
-    this.#waiting.length = 0;
+    this.#waiting.clear();
     this.#subscription.unsubscribe();
   }
 
@@ -178,7 +179,7 @@ export class ConfirmedPublisher {
 
   #settle(token: number): void {
     this.#inFlight.delete(token);
-    const next = this.#waiting.shift();
+    const next = this.#waiting.dequeue();
     if (next !== undefined) {
       this.#launch(next, Date.now());
     } else if (this.#inFlight.size === 0) {
@@ -199,9 +200,9 @@ export class ConfirmedPublisher {
           this.#send(token, publication, now);
         }
       }
-      while (this.#waiting[0] !== undefined && now >= this.#waiting[0].deadlineMs) {
-        const publication = this.#waiting.shift() as Publication;
-        publication.reject(unconfirmed(publication, "the window stayed full"));
+      for (let next = this.#waiting.peek(); next !== undefined && now >= next.deadlineMs; next = this.#waiting.peek()) {
+        this.#waiting.dequeue();
+        next.reject(unconfirmed(next, "the window stayed full"));
       }
     }, sweepMs);
   }

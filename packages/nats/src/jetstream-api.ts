@@ -68,7 +68,9 @@ export class JetStreamApi {
   }
 
   async #ask<Result>(subject: string, body: object): Promise<ApiAnswer<Result>> {
-    const reply = await this.#connection.request(`$JS.API.${subject}`, JSON.stringify(body), { timeout: requestTimeoutMs });
+    const reply = await this.#connection.request(`$JS.API.${subject}`, JSON.stringify(body), {
+      timeout: requestTimeoutMs,
+    });
     const result = reply.json<Result & { readonly error?: ApiError }>();
     return result.error === undefined ? { ok: true, result } : { ok: false, error: result.error };
   }

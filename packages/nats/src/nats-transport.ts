@@ -31,7 +31,10 @@ export function nats(options: NatsOptions = {}): Transport {
   return { connect: (started) => connectService(options, started) };
 }
 
-async function connectService(options: NatsOptions, { service, logger }: TransportOptions): Promise<TransportConnection> {
+async function connectService(
+  options: NatsOptions,
+  { service, logger }: TransportOptions,
+): Promise<TransportConnection> {
   const servers = serversOf(options.servers ?? process.env["NATS_URL"] ?? "127.0.0.1:4222");
   const connection = await openConnection({
     servers,

@@ -1,8 +1,8 @@
 // The connection to NATS: patient at start, reconnecting for ever, and telling the log about every change.
 
-import { connect } from "@nats-io/transport-node";
 import type { ConnectionOptions, NatsConnection } from "@nats-io/nats-core";
 import { errors } from "@nats-io/nats-core";
+import { connect } from "@nats-io/transport-node";
 import { ThroughlineError } from "@throughline/contracts";
 import type { Logger } from "@throughline/core";
 
@@ -43,7 +43,9 @@ export async function openConnection(options: OpenOptions): Promise<NatsConnecti
       return connection;
     } catch (error) {
       if (error instanceof errors.AuthorizationError || error instanceof errors.UserAuthenticationExpiredError) {
-        throw new ThroughlineError("NATS_UNAUTHORIZED", `NATS refused the credentials of ${service}.`, { cause: error });
+        throw new ThroughlineError("NATS_UNAUTHORIZED", `NATS refused the credentials of ${service}.`, {
+          cause: error,
+        });
       }
       if (Date.now() + pauseMs > deadline) {
         throw new ThroughlineError("NATS_UNREACHABLE", `No nats-server answers at ${withoutCredentials(servers)}.`, {

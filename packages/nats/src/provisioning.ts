@@ -92,7 +92,10 @@ export async function provisionConsumer(parts: ProvisioningParts, subscription: 
     config: exists ? { ...found.result.config, ...config, deliver_policy: found.result.config.deliver_policy } : config,
     ...(exists && features.has("consumerActions") ? { action: "update" } : undefined),
   });
-  logger.info({ stream, durable, filter: subscription.filterSubjects }, exists ? "consumer updated" : "consumer created");
+  logger.info(
+    { stream, durable, filter: subscription.filterSubjects },
+    exists ? "consumer updated" : "consumer created",
+  );
 }
 
 function consumerConfig(subscription: SubscriptionTopology, features: ServerFeatures): Partial<ConsumerConfig> {

@@ -98,7 +98,12 @@ export class PullConsumption implements Consumption {
   /** Asks when nothing is on its way, or when half of the grant is free: few requests, no gap between batches. */
   #pullIfWorthwhile(): void {
     const missing = this.#granted - this.#requested;
-    if (missing <= 0 || this.#stopped || this.#pause !== undefined || (this.#requested > 0 && missing < this.#requested)) {
+    if (
+      missing <= 0 ||
+      this.#stopped ||
+      this.#pause !== undefined ||
+      (this.#requested > 0 && missing < this.#requested)
+    ) {
       return;
     }
     if (this.#requested === 0) {
@@ -107,7 +112,9 @@ export class PullConsumption implements Consumption {
     this.#requested += missing;
     const request = { batch: missing, expires: expiresMs * nanosPerMs, idle_heartbeat: heartbeatMs * nanosPerMs };
     try {
-      this.#parts.connection.publish(this.#subject, JSON.stringify(request), { reply: `${this.#inbox}.${++this.#pulls}` });
+      this.#parts.connection.publish(this.#subject, JSON.stringify(request), {
+        reply: `${this.#inbox}.${++this.#pulls}`,
+      });
     } catch {
       this.#requested = 0;
     }
@@ -117,8 +124,17 @@ export class PullConsumption implements Consumption {
     this.#lastHeardMs = Date.now();
     const block = rawHeaderBlock(message);
     const reading = block === undefined ? undefined : decodeHeaderBlock(block);
-    if (reading !== undefined && "block" in reading && reading.block.status !== status.none && message.data.length === 0) {
-      this.#onStatus(reading.block.status, reading.block.description, reading.block.headers.get("nats-pending-messages"));
+    if (
+      reading !== undefined &&
+      "block" in reading &&
+      reading.block.status !== status.none &&
+      message.data.length === 0
+    ) {
+      this.#onStatus(
+        reading.block.status,
+        reading.block.description,
+        reading.block.headers.get("nats-pending-messages"),
+      );
       return;
     }
     const reply = parseAckReply(message.reply ?? "");

@@ -4,7 +4,7 @@ import type { ConsumerInfo } from "@nats-io/jetstream";
 import type { Msg, NatsConnection } from "@nats-io/nats-core";
 import { createInbox } from "@nats-io/nats-core";
 import { connect } from "@nats-io/transport-node";
-import { encodeKey, type StoredAt, type WireMessage } from "@throughline/contracts";
+import { encodeKey, type StoredAt, streamOfContext, type WireMessage } from "@throughline/contracts";
 import { parseAckReply } from "./ack-reply.ts";
 import { decodeHeaderBlock } from "./header-block.ts";
 import { JetStreamApi } from "./jetstream-api.ts";
@@ -20,6 +20,8 @@ export interface StoredEventsReader extends AsyncDisposable {
   readonly serverVersion: string;
   /** Every event of `key` in the contexts' streams, oldest first within a stream; unreadable headers are left out. */
   eventsOfKey(contexts: readonly string[], key: string): Promise<StoredWireMessage[]>;
+  /** Every message of a stream on this subject, oldest first. */
+  messages(stream: string, subject: string): Promise<StoredWireMessage[]>;
 }
 
 const batch = 256;
@@ -27,22 +29,34 @@ const nanosPerMs = 1_000_000;
 
 /** Opens a connection for reading; creates nothing that lasts. */
 export async function openStoredEvents(servers: string): Promise<StoredEventsReader> {
-  const connection = await connect({ servers: servers.split(","), name: "throughline-reader", maxReconnectAttempts: -1 });
+  const connection = await connect({
+    servers: servers.split(","),
+    name: "throughline-reader",
+    maxReconnectAttempts: -1,
+  });
   const api = new JetStreamApi(connection);
   return {
     serverVersion: connection.info?.version ?? "unknown",
     async eventsOfKey(contexts, key) {
-      const subjects = contexts.map((context) => `${context}.*.${encodeKey(key)}`);
-      const perStream = await Promise.all(subjects.map((subject) => readSubject(connection, api, subject)));
+      const perStream = await Promise.all(
+        contexts.map((context) =>
+          readSubject(connection, api, streamOfContext(context), `${context}.*.${encodeKey(key)}`),
+        ),
+      );
       return perStream.flat();
     },
+    messages: (stream, subject) => readSubject(connection, api, stream, subject),
     [Symbol.asyncDispose]: () => connection.close(),
   };
 }
 
 /** A consumer without acks that the server forgets by itself; empty when the stream does not exist yet. */
-async function readSubject(connection: NatsConnection, api: JetStreamApi, subject: string): Promise<StoredWireMessage[]> {
-  const stream = (subject.split(".", 1)[0] ?? "").toUpperCase();
+async function readSubject(
+  connection: NatsConnection,
+  api: JetStreamApi,
+  stream: string,
+  subject: string,
+): Promise<StoredWireMessage[]> {
   const created = await api.request<ConsumerInfo>(`CONSUMER.CREATE.${stream}`, {
     stream_name: stream,
     config: {

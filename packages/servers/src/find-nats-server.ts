@@ -30,14 +30,20 @@ export interface FindOptions {
   readonly env?: NodeJS.ProcessEnv;
 }
 
-type Finder = (context: { readonly env: NodeJS.ProcessEnv; readonly onProgress: (step: string) => void }) => Promise<FoundServer>;
+type Finder = (context: {
+  readonly env: NodeJS.ProcessEnv;
+  readonly onProgress: (step: string) => void;
+}) => Promise<FoundServer>;
 
 /**
  * The first of: the binary named by `NATS_SERVER`; the cached one; the pinned release, downloaded; the pinned version,
  * built with Go; one on PATH; Debian's package, unpacked. A `NATS_SERVER` that does not work is an error at once.
  * @throws ServersError SERVERS_NOT_FOUND
  */
-export async function findNatsServer({ env = process.env, onProgress = () => undefined }: FindOptions = {}): Promise<FoundServer> {
+export async function findNatsServer({
+  env = process.env,
+  onProgress = () => undefined,
+}: FindOptions = {}): Promise<FoundServer> {
   const attempts: FailedAttempt[] = [];
   const finders = env["NATS_SERVER"] ? [["NATS_SERVER", named] as const] : defaultFinders;
   for (const [source, find] of finders) {
@@ -59,7 +65,10 @@ const defaultFinders: readonly (readonly [string, Finder])[] = [
 ];
 
 /** Debian's own version, the floor, as a second server for tests. @throws ServersError SERVERS_NOT_FOUND */
-export async function findDebianNatsServer({ env = process.env, onProgress = () => undefined }: FindOptions = {}): Promise<FoundServer> {
+export async function findDebianNatsServer({
+  env = process.env,
+  onProgress = () => undefined,
+}: FindOptions = {}): Promise<FoundServer> {
   try {
     return await fromDebian({ env, onProgress });
   } catch (error) {

@@ -59,7 +59,9 @@ async function download(url: string): Promise<Uint8Array> {
     connecting.abort(new Error(`no connection within ${connectTimeoutMs} ms`));
   }, connectTimeoutMs);
   try {
-    const response = await fetch(url, { signal: AbortSignal.any([connecting.signal, AbortSignal.timeout(downloadTimeoutMs)]) });
+    const response = await fetch(url, {
+      signal: AbortSignal.any([connecting.signal, AbortSignal.timeout(downloadTimeoutMs)]),
+    });
     clearTimeout(connectTimer);
     if (!response.ok) {
       throw new Error(`${url} answered ${response.status}`);
@@ -77,10 +79,14 @@ async function download(url: string): Promise<Uint8Array> {
 export async function buildWithGo(folder: string): Promise<void> {
   const gobin = join(folder, "gobin");
   await mkdir(gobin, { recursive: true });
-  await runCommand("go", ["install", "-trimpath", "-ldflags=-s -w", `github.com/nats-io/nats-server/v2@v${natsServerVersion}`], {
-    timeoutMs: buildTimeoutMs,
-    env: { ...process.env, GOBIN: gobin, GOFLAGS: "" },
-  });
+  await runCommand(
+    "go",
+    ["install", "-trimpath", "-ldflags=-s -w", `github.com/nats-io/nats-server/v2@v${natsServerVersion}`],
+    {
+      timeoutMs: buildTimeoutMs,
+      env: { ...process.env, GOBIN: gobin, GOFLAGS: "" },
+    },
+  );
   await copyFile(join(gobin, executableName), join(folder, executableName));
   await chmod(join(folder, executableName), 0o755);
   await rm(gobin, { recursive: true });
@@ -89,13 +95,17 @@ export async function buildWithGo(folder: string): Promise<void> {
 /** Unpacks Debian's package, which needs neither root nor an installation. */
 export async function unpackDebianPackage(folder: string): Promise<void> {
   await runCommand("apt-get", ["download", "nats-server"], { timeoutMs: downloadTimeoutMs, cwd: folder });
-  const [file] = (await runCommand("ls", [folder], { timeoutMs: 5_000 })).split("\n").filter((name) => name.endsWith(".deb"));
+  const [file] = (await runCommand("ls", [folder], { timeoutMs: 5_000 }))
+    .split("\n")
+    .filter((name) => name.endsWith(".deb"));
   if (file === undefined) {
     throw new Error("apt-get downloaded no package");
   }
   const contents = join(folder, "contents");
   await runCommand("dpkg", ["-x", join(folder, file), contents], { timeoutMs: downloadTimeoutMs });
-  await writeFile(join(folder, executableName), await readFile(join(contents, "usr/sbin/nats-server")), { mode: 0o755 });
+  await writeFile(join(folder, executableName), await readFile(join(contents, "usr/sbin/nats-server")), {
+    mode: 0o755,
+  });
   await rm(contents, { recursive: true });
   await rm(join(folder, file));
 }

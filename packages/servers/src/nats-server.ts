@@ -172,7 +172,8 @@ function isHealthy(monitorUrl: string): Promise<boolean> {
 
 function hasMetaLeader(monitorUrl: string): Promise<boolean> {
   return fetch(`${monitorUrl}/jsz`, { signal: AbortSignal.timeout(2_000) }).then(
-    async (response) => Boolean(((await response.json()) as { meta_cluster?: { leader?: string } }).meta_cluster?.leader),
+    async (response) =>
+      Boolean(((await response.json()) as { meta_cluster?: { leader?: string } }).meta_cluster?.leader),
     () => false,
   );
 }

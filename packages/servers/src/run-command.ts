@@ -33,7 +33,11 @@ export function runCommand(command: string, args: readonly string[], options: Co
       if (code === 0) {
         resolve(stdout);
       } else {
-        reject(new Error(`${command} ${signal === null ? `exited with ${code}` : `was ended by ${signal}`}: ${stderr.trim()}`));
+        reject(
+          new Error(
+            `${command} ${signal === null ? `exited with ${code}` : `was ended by ${signal}`}: ${stderr.trim()}`,
+          ),
+        );
       }
     });
   });

@@ -8,7 +8,10 @@ import { join } from "node:path";
 /** `THROUGHLINE_CACHE`, else the platform's cache folder for this user. */
 export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
   const { THROUGHLINE_CACHE: chosen, XDG_CACHE_HOME: xdg, LOCALAPPDATA: windows } = env;
-  return chosen ?? join(xdg ?? (process.platform === "win32" && windows ? windows : join(homedir(), ".cache")), "throughline");
+  return (
+    chosen ??
+    join(xdg ?? (process.platform === "win32" && windows ? windows : join(homedir(), ".cache")), "throughline")
+  );
 }
 
 export async function isExecutable(path: string): Promise<boolean> {

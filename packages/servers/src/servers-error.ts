@@ -20,5 +20,8 @@ export class ServersError extends Error {
 
 /** The message of anything thrown, on one line. */
 export function describe(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).trim().replace(/\s*\n\s*/g, "; ").slice(0, 400);
+  return (error instanceof Error ? error.message : String(error))
+    .trim()
+    .replace(/\s*\n\s*/g, "; ")
+    .slice(0, 400);
 }

@@ -17,7 +17,11 @@ export async function startTracing(service: string, protocol: string | undefined
       .merge(detectResources({ detectors: [envDetector] }))
       .merge(resourceFromAttributes({ "service.name": service })),
     spanProcessors: [
-      new BatchSpanProcessor(await createExporter(protocol), { maxQueueSize, maxExportBatchSize, scheduledDelayMillis }),
+      new BatchSpanProcessor(await createExporter(protocol), {
+        maxQueueSize,
+        maxExportBatchSize,
+        scheduledDelayMillis,
+      }),
     ],
   });
   trace.setGlobalTracerProvider(provider);

@@ -25,9 +25,12 @@ export async function eventually<Result>(
       failure = error;
     }
     if (Date.now() > deadline) {
-      throw new Error(`Not true within ${timeoutMs} ms: ${failure instanceof Error ? failure.message : String(failure)}`, {
-        cause: failure,
-      });
+      throw new Error(
+        `Not true within ${timeoutMs} ms: ${failure instanceof Error ? failure.message : String(failure)}`,
+        {
+          cause: failure,
+        },
+      );
     }
     await new Promise((resolve) => setTimeout(resolve, intervalMs));
   }

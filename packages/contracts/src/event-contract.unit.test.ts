@@ -1,0 +1,93 @@
+import { describe, expect, expectTypeOf, test } from "vitest";
+import { z } from "zod";
+import { defineEvent, type EventData, type EventInput } from "./event-contract.ts";
+
+const V1 = z.object({ orderId: z.string(), total: z.number() });
+const V2 = V1.extend({ currency: z.string() });
+const V3 = V2.extend({ note: z.string().default("") });
+
+const key = (order: { orderId: string }) => order.orderId;
+const OrderPlaced = defineEvent("orders.placed", { key })
+  .version(1, V1)
+  .version(2, V2, { upcast: (v1) => ({ ...v1, currency: "EUR" }) })
+  .version(3, V3, { upcast: (v2) => v2 });
+
+describe("defineEvent", () => {
+  test("derives context, stream, subject and key from the declaration", () => {
+    expect(OrderPlaced).toMatchObject({ type: "orders.placed", context: "orders", stream: "ORDERS", latestVersion: 3 });
+    const order = { orderId: "a.b *", total: 1, currency: "EUR" };
+    expect(OrderPlaced.subjectOf(order)).toBe("orders.placed.a%2Eb%20%2A");
+    expect(OrderPlaced.keyOf(order)).toBe("a.b *");
+  });
+
+  test("gives handlers the newest version whatever version was stored", () => {
+    expect(OrderPlaced.parseVersion(1, { orderId: "1", total: 2 })).toEqual({
+      orderId: "1",
+      total: 2,
+      currency: "EUR",
+      note: "",
+    });
+    expect(OrderPlaced.parseVersion(3, { orderId: "1", total: 2, currency: "USD" })).toMatchObject({ currency: "USD" });
+  });
+
+  test("checks stored data against its own version before it upcasts", () => {
+    expect(() => OrderPlaced.parseVersion(1, { orderId: "1", total: "2" })).toThrowError(
+      expect.objectContaining({
+        code: "CONTRACT_DATA_INVALID",
+        details: expect.objectContaining({ version: 1, issues: [expect.objectContaining({ pointer: "/total" })] }),
+      }),
+    );
+  });
+
+  test("refuses a version that is newer than the code knows", () => {
+    expect(() => OrderPlaced.parseVersion(4, {})).toThrowError(
+      expect.objectContaining({ code: "CONTRACT_VERSION_UNKNOWN" }),
+    );
+  });
+
+  test("supports validators that answer asynchronously", async () => {
+    const Slow = z.object({ id: z.string() }).refine(async ({ id }) => id !== "bad");
+    const schema = {
+      "~standard": {
+        ...Slow["~standard"],
+        validate: (value: unknown) =>
+          Slow.safeParseAsync(value).then((result) =>
+            result.success ? { value: result.data } : { issues: result.error.issues },
+          ),
+      },
+    };
+    const contract = defineEvent("slow.checked", { key: (data: { id: string }) => data.id }).version(1, schema);
+    await expect(contract.parseVersion(1, { id: "good" })).resolves.toEqual({ id: "good" });
+    await expect(contract.parseVersion(1, { id: "bad" })).rejects.toMatchObject({ code: "CONTRACT_DATA_INVALID" });
+  });
+
+  test.each(["orders", "orders.Placed", "Orders.placed", "orders.placed.now", "orders.", ".placed", "orders.pla ced"])(
+    'refuses the name "%s"',
+    (name) => {
+      expect(() => defineEvent(name as "a.b", { key: () => "1" })).toThrowError(
+        expect.objectContaining({ code: "CONTRACT_NAME_INVALID" }),
+      );
+    },
+  );
+
+  test("finds a gap and a missing upcaster when it is declared", () => {
+    const first = defineEvent("orders.placed", { key }).version(1, V1);
+    const untyped = first as unknown as { version(n: number, schema: unknown, options?: object): unknown };
+    const invalid = expect.objectContaining({ code: "CONTRACT_VERSION_INVALID" });
+    expect(() => untyped.version(3, V2, { upcast: () => ({}) })).toThrowError(invalid);
+    expect(() => untyped.version(1, V2, { upcast: () => ({}) })).toThrowError(invalid);
+    expect(() => untyped.version(2, V2)).toThrowError(invalid);
+  });
+
+  test("types data by the newest version, and upcasters by the versions beside them", () => {
+    expectTypeOf<EventInput<typeof OrderPlaced>>().toEqualTypeOf<z.input<typeof V3>>();
+    expectTypeOf<EventData<typeof OrderPlaced>>().toEqualTypeOf<z.output<typeof V3>>();
+    const first = defineEvent("orders.placed", { key }).version(1, V1);
+    // @ts-expect-error the upcaster forgets the currency
+    first.version(2, V2, { upcast: (v1) => v1 });
+    // @ts-expect-error after version 1 comes version 2
+    expect(() => first.version(3, V2, { upcast: (v1) => ({ ...v1, currency: "EUR" }) })).toThrow();
+    // @ts-expect-error the schema lacks what the key reads
+    defineEvent("orders.placed", { key }).version(1, z.object({ id: z.string() }));
+  });
+});

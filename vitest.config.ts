@@ -1,0 +1,41 @@
+// Test tiers by file name: unit tests beside the source, integration tests against real servers, the system end to end.
+
+import { defineConfig } from "vitest/config";
+
+const conditions = ["throughline-source"];
+const shared = {
+  extends: true,
+  resolve: { conditions },
+  ssr: { resolve: { conditions } },
+} as const;
+
+export default defineConfig({
+  test: {
+    pool: "forks",
+    execArgv: ["--conditions=throughline-source"],
+    reporters: process.env["CI"] ? ["default"] : ["default"],
+    projects: [
+      { ...shared, test: { name: "unit", include: ["packages/*/src/**/*.unit.test.ts", "scripts/**/*.unit.test.ts"] } },
+      {
+        ...shared,
+        test: {
+          name: "integration",
+          include: ["packages/*/test/**/*.int.test.ts"],
+          testTimeout: 60_000,
+          hookTimeout: 180_000,
+          maxWorkers: 2,
+        },
+      },
+      {
+        ...shared,
+        test: {
+          name: "system",
+          include: ["examples/**/*.e2e.test.ts", "test/**/*.e2e.test.ts"],
+          testTimeout: 120_000,
+          hookTimeout: 180_000,
+          maxWorkers: 2,
+        },
+      },
+    ],
+  },
+});
