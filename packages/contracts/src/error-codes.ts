@@ -7,7 +7,32 @@ export interface ErrorCodeEntry {
   readonly remedy: string;
 }
 
-export const errorCodes = {
+/** Stable codes; the part before the first underscore names where the error arose. */
+export type ErrorCode =
+  | "CONTRACT_NAME_INVALID"
+  | "CONTRACT_VERSION_INVALID"
+  | "CONTRACT_KEY_INVALID"
+  | "CONTRACT_DATA_INVALID"
+  | "CONTRACT_BODY_INVALID"
+  | "CONTRACT_ENVELOPE_INVALID"
+  | "CONTRACT_TYPE_UNKNOWN"
+  | "CONTRACT_VERSION_UNKNOWN"
+  | "BUS_SERVICE_INVALID"
+  | "BUS_EVENT_UNDECLARED"
+  | "BUS_HANDLER_TIMEOUT"
+  | "BUS_ATTEMPTS_EXHAUSTED"
+  | "BUS_STOPPED"
+  | "BUS_HEADER_RESERVED"
+  | "NATS_UNREACHABLE"
+  | "NATS_UNAUTHORIZED"
+  | "NATS_SERVER_UNSUPPORTED"
+  | "NATS_STREAM_DRIFT"
+  | "NATS_PUBLISH_REJECTED"
+  | "NATS_PUBLISH_UNCONFIRMED"
+  | "NATS_PAYLOAD_TOO_LARGE"
+  | "NATS_REQUEST_FAILED";
+
+export const errorCodes: Readonly<Record<ErrorCode, ErrorCodeEntry>> = {
   CONTRACT_NAME_INVALID: {
     retryable: false,
     remedy: 'Name an event "<context>.<event>" in lower-case kebab-case, for example "orders.placed".',
@@ -97,6 +122,4 @@ export const errorCodes = {
     retryable: true,
     remedy: "The JetStream API did not answer as expected; the details hold the request and the server's answer.",
   },
-} as const satisfies Record<string, ErrorCodeEntry>;
-
-export type ErrorCode = keyof typeof errorCodes;
+};

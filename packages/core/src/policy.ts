@@ -36,7 +36,7 @@ export function definePolicy(options: PolicyOptions = {}): Policy {
 }
 
 /** Ready-made policies by business context. */
-export const policies = {
+export const policies: { readonly standard: Policy; readonly payment: Policy; readonly notification: Policy } = {
   /** 8 attempts within about two minutes, then a dead letter. */
   standard,
   /** Money: patient and never given up silently. 12 attempts over about ten minutes, then a dead letter. */
@@ -47,7 +47,7 @@ export const policies = {
     retry: { attempts: 3, initialDelayMs: 200, maxDelayMs: 2_000 },
     onExhausted: "drop",
   }),
-} as const satisfies Record<string, Policy>;
+};
 
 /** An attempt is never waited for less than this: a retry storm helps nobody. */
 const minDelayMs = 10;

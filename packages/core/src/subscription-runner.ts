@@ -35,6 +35,11 @@ export interface RunnerParts {
 const crashAllowance = 5;
 /** How long to wait before a dead letter whose write failed is written again. */
 const deadLetterRetryMs = 2_000;
+/**
+ * What is given back comes again after this long. A server may still hand messages to an inbox that was left less than
+ * 250 ms ago, where nobody would answer before the ack wait is over.
+ */
+const giveBackDelayMs = 300;
 const ackWaitMs = 10_000;
 const sweepsPerAckWait = 3;
 
@@ -67,6 +72,8 @@ export class SubscriptionRunner {
   readonly #lanes: Lanes<Handling>;
   readonly #maxInFlight: number;
   readonly #handlings = new Set<Handling>();
+  /** What arrived after pulling had stopped. */
+  readonly #lateDeliveries: Delivery[] = [];
   #consumption: Consumption | undefined;
   #cancelSweep: (() => void) | undefined;
   #draining = false;
@@ -95,19 +102,25 @@ export class SubscriptionRunner {
     return this.#consumption?.health() ?? { pulling: false, problem: "not started" };
   }
 
-  /** Gives back what has not started, stops pulling, and waits for running handlers; after `graceMs` they are aborted. */
+  /**
+   * Stops pulling, gives back what has not started, and waits for running handlers; after `graceMs` they are aborted.
+   * What is given back waits until this instance no longer pulls, or it would come right back.
+   */
   async stop(graceMs: number): Promise<void> {
     this.#draining = true;
-    for (const waiting of this.#lanes.clear()) {
-      this.#giveBack(waiting);
-    }
-    for (const handling of this.#handlings) {
-      if (handling.cancelPark !== undefined) {
-        handling.cancelPark();
-        this.#giveBack(handling);
-      }
+    const waiting = this.#lanes.clear();
+    const parked = [...this.#handlings].filter(({ cancelPark }) => cancelPark !== undefined);
+    for (const handling of parked) {
+      handling.cancelPark?.();
     }
     await this.#consumption?.stop();
+    for (const handling of [...waiting, ...parked]) {
+      handling.delivery.retry(giveBackDelayMs);
+      this.#handlings.delete(handling);
+    }
+    for (const delivery of this.#lateDeliveries) {
+      delivery.retry(giveBackDelayMs);
+    }
     await this.#waitUntilIdle(graceMs);
     this.#cancelSweep?.();
   }
@@ -115,7 +128,7 @@ export class SubscriptionRunner {
   #accept(delivery: Delivery): void {
     const { subscription, clock } = this.#parts;
     if (this.#draining) {
-      delivery.retry(0);
+      this.#lateDeliveries.push(delivery);
       return;
     }
     if (!subscription.contracts.has(typeOfSubject(delivery.message.subject))) {
@@ -309,11 +322,6 @@ export class SubscriptionRunner {
     } else if (this.#handlings.size === 0) {
       this.#whenIdle?.();
     }
-  }
-
-  #giveBack(handling: Handling): void {
-    this.#handlings.delete(handling);
-    handling.delivery.retry(0);
   }
 
   async #waitUntilIdle(graceMs: number): Promise<void> {

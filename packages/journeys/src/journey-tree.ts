@@ -64,11 +64,11 @@ function formatRow(branch: string, event: JourneyEvent, width: number, serviceWi
 
 function formatHandling({ handling }: JourneyEvent, palette: Palette): string {
   if (handling === undefined) {
-    return palette.faint("began the journey".padEnd(32));
+    return palette.faint("began the journey".padEnd(31));
   }
   const wait = `waited ${handling.waitMs === undefined ? "?" : formatMs(handling.waitMs)}`.padEnd(15);
-  const work = `worked ${formatMs(handling.workMs)}`.padEnd(15);
-  const attempt = handling.attempt > 1 ? ` attempt ${handling.attempt}` : "";
+  const work = `worked ${formatMs(handling.workMs)}`.padEnd(14);
+  const attempt = handling.attempt > 1 ? `  attempt ${handling.attempt}` : "";
   return `${palette.wait(wait)}  ${palette.work(work)}${attempt}`;
 }
 

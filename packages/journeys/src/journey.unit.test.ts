@@ -61,10 +61,10 @@ test("a journey is the tree of causes, with waits apart from work", () => {
   expect(root?.effects[0]?.effects.map(({ event }) => event.id)).toEqual(["e4", "e3"]);
   expect(formatJourneyTree(journey)).toBe(
     [
-      "orders.placed             orders         began the journey                 ORDERS#1",
-      "└─ inventory.reserved     inventory      waited 10 ms     worked 20 ms     INVENTORY#1",
-      "   ├─ notifications.sent  notifications  waited 20 ms     worked 10 ms     NOTIFICATIONS#1",
-      "   └─ payments.captured   payments       waited 10 ms     worked 1.46 s    attempt 2  PAYMENTS#1",
+      "orders.placed             orders         began the journey                ORDERS#1",
+      "└─ inventory.reserved     inventory      waited 10 ms     worked 20 ms    INVENTORY#1",
+      "   ├─ notifications.sent  notifications  waited 20 ms     worked 10 ms    NOTIFICATIONS#1",
+      "   └─ payments.captured   payments       waited 10 ms     worked 1.46 s   attempt 2  PAYMENTS#1",
       "trace 0af7651916cd43dd8448eb211c80319c   4 events in 1.50 s",
     ].join("\n"),
   );

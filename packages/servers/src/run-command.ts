@@ -15,9 +15,9 @@ export function runCommand(command: string, args: readonly string[], options: Co
       env: options.env ?? process.env,
       cwd: options.cwd,
       stdio: ["ignore", "pipe", "pipe"],
-      timeout: options.timeoutMs,
-      killSignal: "SIGKILL",
     });
+    // Not spawn's own time limit: its timer goes on for a program that could not be started.
+    const timer = setTimeout(() => child.kill("SIGKILL"), options.timeoutMs);
     let stdout = "";
     let stderr = "";
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
@@ -27,9 +27,11 @@ export function runCommand(command: string, args: readonly string[], options: Co
       stderr = (stderr + text).slice(-2_000);
     });
     child.on("error", (error: NodeJS.ErrnoException) => {
+      clearTimeout(timer);
       reject(error.code === "ENOENT" ? new Error(`${command} is not installed`) : error);
     });
     child.on("close", (code, signal) => {
+      clearTimeout(timer);
       if (code === 0) {
         resolve(stdout);
       } else {

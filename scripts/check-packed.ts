@@ -1,0 +1,123 @@
+// Packs every package, installs the tarballs in a project outside of this workspace, and uses them there as a stranger
+// would: every entry is imported, the types are checked, and the README's example runs on a real server.
+
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { buildPackages, packagesInOrder } from "./build-packages.ts";
+
+const outside = mkdtempSync(join(tmpdir(), "throughline-packed-"));
+try {
+  buildPackages();
+  const tarballs = packagesInOrder.map(packInto);
+  lintPackages();
+  install(tarballs);
+  importEntries();
+  checkTypes();
+  runReadmeExample();
+} finally {
+  rmSync(outside, { recursive: true, force: true });
+}
+
+function runOrThrow(what: string, command: string, args: readonly string[], cwd: string): string {
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^npm_|^NODE_CHANNEL/.test(name)));
+  const { status, stdout, stderr } = spawnSync(command, args, { cwd, env, encoding: "utf8", timeout: 240_000 });
+  if (status !== 0) {
+    throw new Error(`${what} failed:\n${stdout}\n${stderr}`);
+  }
+  return stdout;
+}
+
+function packInto(name: string): string {
+  const output = runOrThrow(
+    `packing ${name}`,
+    "npm",
+    ["pack", "--json", "--loglevel=error", "--pack-destination", outside],
+    join("packages", name),
+  );
+  const packed = JSON.parse(output) as { filename: string }[] | Record<string, { filename: string }>;
+  const [entry] = Array.isArray(packed) ? packed : Object.values(packed);
+  return join(outside, entry?.filename ?? "");
+}
+
+/** What a package's manifest promises must be in it, for every way of importing it. */
+function lintPackages(): void {
+  for (const name of packagesInOrder) {
+    const folder = join("packages", name);
+    runOrThrow(`publint of ${name}`, process.execPath, ["node_modules/publint/src/cli.js", "--strict", folder], ".");
+    runOrThrow(
+      `attw of ${name}`,
+      process.execPath,
+      [join(process.cwd(), "node_modules/@arethetypeswrong/cli/dist/index.js"), "--profile", "esm-only", "--pack", "."],
+      folder,
+    );
+  }
+}
+
+function install(tarballs: readonly string[]): void {
+  writeFileSync(join(outside, "package.json"), JSON.stringify({ name: "outside", private: true, type: "module" }));
+  const { version } = JSON.parse(readFileSync("node_modules/zod/package.json", "utf8")) as { version: string };
+  runOrThrow(
+    "installing the packages",
+    "npm",
+    ["install", "--no-audit", "--no-fund", "--loglevel=error", "--prefer-offline", ...tarballs, `zod@${version}`],
+    outside,
+  );
+}
+
+function importEntries(): void {
+  const source = packagesInOrder
+    .map(
+      (name) =>
+        `if (Object.keys(await import("@throughline/${name}")).length === 0) throw new Error("${name} is empty");`,
+    )
+    .join("\n");
+  runOrThrow("importing every entry", process.execPath, ["--input-type=module", "-e", source], outside);
+}
+
+function checkTypes(): void {
+  writeFileSync(join(outside, "example.ts"), readmeExample());
+  const config = {
+    compilerOptions: {
+      strict: true,
+      module: "nodenext",
+      target: "es2024",
+      noEmit: true,
+      types: [],
+      skipLibCheck: false,
+    },
+    files: ["example.ts"],
+  };
+  writeFileSync(join(outside, "tsconfig.json"), JSON.stringify(config));
+  const nodeTypes = join(process.cwd(), "node_modules/@types");
+  const tsc = join(process.cwd(), "node_modules/typescript/bin/tsc");
+  runOrThrow(
+    "type-checking the example",
+    process.execPath,
+    [tsc, "-p", ".", "--typeRoots", nodeTypes, "--types", "node"],
+    outside,
+  );
+}
+
+/** The README's example ends by itself after it printed what its handler got. */
+function runReadmeExample(): void {
+  const serverScript = join(process.cwd(), "scripts/run-with-nats.ts");
+  const output = runOrThrow(
+    "running the README's example",
+    process.execPath,
+    ["--conditions=throughline-source", serverScript, process.execPath, "example.ts"],
+    outside,
+  );
+  if (!output.includes("charging order-1")) {
+    throw new Error(`The README's example printed:\n${output}`);
+  }
+}
+
+function readmeExample(): string {
+  const [, example] = /```ts\n(\/\/ example\.ts\n[\s\S]*?)```/.exec(readFileSync("README.md", "utf8")) ?? [];
+  if (example === undefined) {
+    throw new Error("README.md has no example that begins with // example.ts");
+  }
+  return example;
+}
