@@ -12,7 +12,7 @@ export interface LaneTask {
 export class Lanes<Task extends LaneTask> {
   readonly #concurrency: number;
   /** Busy keys, each with the tasks behind the one that runs or is parked (undefined while there are none). */
-  readonly #lanes = new Map<string, Task[] | undefined>();
+  readonly #lanes = new Map<string, Queue<Task> | undefined>();
   /** Tasks whose key is free, waiting for a slot. */
   readonly #ready = new Queue<Task>();
   #running = 0;
@@ -30,9 +30,11 @@ export class Lanes<Task extends LaneTask> {
   enqueue(task: Task): void {
     const waiting = this.#lanes.get(task.key);
     if (waiting !== undefined) {
-      waiting.push(task);
+      waiting.enqueue(task);
     } else if (this.#lanes.has(task.key)) {
-      this.#lanes.set(task.key, [task]);
+      const behind = new Queue<Task>();
+      behind.enqueue(task);
+      this.#lanes.set(task.key, behind);
     } else {
       this.#lanes.set(task.key, undefined);
       this.#startOrQueue(task);
@@ -61,18 +63,13 @@ export class Lanes<Task extends LaneTask> {
     this.#advance(task.key);
   }
 
-  /** Tasks queued behind this key's first one. */
-  waitingBehind(key: string): readonly Task[] {
-    return this.#lanes.get(key) ?? [];
-  }
-
   /** Takes out every task that has not started, in order. */
   clear(): Task[] {
-    return [...this.#ready.drain(), ...[...this.#lanes.values()].flatMap((lane) => lane?.splice(0) ?? [])];
+    return [...this.#ready.drain(), ...[...this.#lanes.values()].flatMap((lane) => [...(lane?.drain() ?? [])])];
   }
 
   #advance(key: string): void {
-    const next = this.#lanes.get(key)?.shift();
+    const next = this.#lanes.get(key)?.dequeue();
     if (next === undefined) {
       this.#lanes.delete(key);
     } else {
