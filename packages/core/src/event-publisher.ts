@@ -26,8 +26,6 @@ export interface PublishingCause {
   countOf(subject: string): number;
 }
 
-const encoder = new TextEncoder();
-
 export class EventPublisher {
   readonly #service: string;
   readonly #declared: ReadonlySet<AnyEventContract>;
@@ -35,6 +33,8 @@ export class EventPublisher {
   readonly #tracing: Tracing;
   readonly #clock: Clock;
   #stopped = false;
+  #timestampMs = Number.NaN;
+  #timestampText = "";
 
   constructor(parts: {
     readonly service: string;
@@ -70,7 +70,7 @@ export class EventPublisher {
       if (cause !== undefined) {
         headers.set(handlingHeader.name, handlingHeader.format(cause));
       }
-      const body = encoder.encode(JSON.stringify(data));
+      const body = Buffer.from(JSON.stringify(data));
       this.#tracing.describeSend(span, envelope, subject, body.length);
       await this.#store(subject, headers, body, envelope.id);
       return envelope;
@@ -115,11 +115,20 @@ export class EventPublisher {
       type: contract.type,
       version: contract.latestVersion,
       source: `/${this.#service}`,
-      time: new Date(this.#clock.now()).toISOString(),
+      time: this.#timestamp(),
       key,
       correlationId: cause?.event.correlationId ?? id,
       ...(cause === undefined ? undefined : { causationId: cause.event.id }),
       ...traceHeadersOf(span),
     };
+  }
+  /** Now as RFC 3339; many events share a millisecond. */
+  #timestamp(): string {
+    const now = this.#clock.now();
+    if (now !== this.#timestampMs) {
+      this.#timestampMs = now;
+      this.#timestampText = new Date(now).toISOString();
+    }
+    return this.#timestampText;
   }
 }

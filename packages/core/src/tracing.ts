@@ -43,13 +43,11 @@ export class Tracing {
     if (!span.isRecording()) {
       return;
     }
-    span.setAttributes({
-      ...this.#peer,
-      [names.operationName]: "send",
-      [names.operationType]: "send",
-      [names.destinationName]: subject,
-      ...eventAttributes(envelope, bodyBytes),
-    });
+    span.setAttributes(this.#peer);
+    span.setAttribute(names.operationName, "send");
+    span.setAttribute(names.operationType, "send");
+    span.setAttribute(names.destinationName, subject);
+    setEventAttributes(span, envelope, bodyBytes);
   }
 
   /** The CONSUMER span of one attempt: child of the sender's span, and linked to it. */
@@ -62,24 +60,22 @@ export class Tracing {
     const links: Link[] = producer === undefined ? [] : [{ context: producer }];
     const span = this.#tracer.startSpan(`process ${type}`, { kind: SpanKind.CONSUMER, links }, parent);
     if (span.isRecording()) {
-      span.setAttributes({
-        ...this.#peer,
-        [names.operationName]: "process",
-        [names.operationType]: "process",
-        [names.destinationName]: delivery.message.subject,
-        [names.consumerGroup]: durable,
-        [names.streamName]: delivery.storedAt.stream,
-        [names.streamSequence]: delivery.storedAt.sequence,
-        [names.consumerSequence]: delivery.consumerSequence,
-        [names.deliveryCount]: attempt,
-      });
+      span.setAttributes(this.#peer);
+      span.setAttribute(names.operationName, "process");
+      span.setAttribute(names.operationType, "process");
+      span.setAttribute(names.destinationName, delivery.message.subject);
+      span.setAttribute(names.consumerGroup, durable);
+      span.setAttribute(names.streamName, delivery.storedAt.stream);
+      span.setAttribute(names.streamSequence, delivery.storedAt.sequence);
+      span.setAttribute(names.consumerSequence, delivery.consumerSequence);
+      span.setAttribute(names.deliveryCount, attempt);
     }
     return span;
   }
 
   describeProcess(span: Span, envelope: EventEnvelope, bodyBytes: number): void {
     if (span.isRecording()) {
-      span.setAttributes(eventAttributes(envelope, bodyBytes));
+      setEventAttributes(span, envelope, bodyBytes);
     }
   }
 }
@@ -140,15 +136,14 @@ function readSpanContext(traceparent: string | undefined, tracestate: string | u
   };
 }
 
-function eventAttributes(envelope: EventEnvelope, bodyBytes: number): Attributes {
-  return {
-    [names.destinationTemplate]: envelope.type,
-    [names.messageId]: envelope.id,
-    [names.conversationId]: envelope.correlationId,
-    [names.bodySize]: bodyBytes,
-    [names.cloudEventId]: envelope.id,
-    [names.cloudEventSource]: envelope.source,
-    [names.cloudEventType]: envelope.type,
-    [names.cloudEventSubject]: envelope.key,
-  };
+/** One by one: an object of attributes would be made and taken apart again for every span. */
+function setEventAttributes(span: Span, envelope: EventEnvelope, bodyBytes: number): void {
+  span.setAttribute(names.destinationTemplate, envelope.type);
+  span.setAttribute(names.messageId, envelope.id);
+  span.setAttribute(names.conversationId, envelope.correlationId);
+  span.setAttribute(names.bodySize, bodyBytes);
+  span.setAttribute(names.cloudEventId, envelope.id);
+  span.setAttribute(names.cloudEventSource, envelope.source);
+  span.setAttribute(names.cloudEventType, envelope.type);
+  span.setAttribute(names.cloudEventSubject, envelope.key);
 }

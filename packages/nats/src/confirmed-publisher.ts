@@ -8,7 +8,7 @@ import type { OutgoingMessage, PublishReceipt } from "@throughline/core";
 import Queue from "yocto-queue";
 import { decodeHeaderBlock, encodeHeaderBlock } from "./header-block.ts";
 import { type ApiError, apiErrorCodes } from "./jetstream-api.ts";
-import { encodedHeaders, rawHeaderBlock } from "./raw-message.ts";
+import { encodedHeaders, numberAtSubjectEnd, rawHeaderBlock, textOf } from "./raw-message.ts";
 
 export interface PublisherOptions {
   /** Publications on their way at a time; more wait their turn. */
@@ -30,6 +30,14 @@ interface Publication {
   reject(error: ThroughlineError): void;
 }
 
+/** What the stream answers to a publication. */
+interface PublishAnswer {
+  readonly stream: string;
+  readonly seq: number;
+  readonly duplicate?: boolean;
+  readonly error?: ApiError;
+}
+
 /** Answers that another try with the same message id can turn into a confirmation. */
 const transientErrors: ReadonlySet<number> = new Set([
   apiErrorCodes.systemTemporarilyUnavailable,
@@ -39,6 +47,8 @@ const transientErrors: ReadonlySet<number> = new Set([
   apiErrorCodes.tooManyInFlight,
 ]);
 
+/** Large enough that a write carries many messages, small enough that the server works while we make the next ones. */
+const sendBatch = 64;
 const sweepMs = 100;
 /** A publication without an answer is sent again after this long. */
 const answerTimeoutMs = 5_000;
@@ -52,6 +62,9 @@ export class ConfirmedPublisher {
   readonly #inFlight = new Map<number, Publication>();
   readonly #waiting = new Queue<Publication>();
   #nextToken = 0;
+  /** Tokens from here on are in flight and not sent yet. */
+  #nextToSend = 0;
+  #sending = false;
   #sweep: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -89,7 +102,7 @@ export class ConfirmedPublisher {
         headerBlock,
         body,
         deadlineMs: now + this.#options.timeoutMs,
-        resendAtMs: 0,
+        resendAtMs: now + answerTimeoutMs,
         pauseMs: 50,
         lastAnswer: "no answer",
         resolve,
@@ -97,7 +110,7 @@ export class ConfirmedPublisher {
       };
       this.#startSweep();
       if (this.#inFlight.size < this.#options.maxInFlight) {
-        this.#launch(publication, now);
+        this.#launch(publication);
       } else {
         this.#waiting.enqueue(publication);
       }
@@ -124,10 +137,28 @@ export class ConfirmedPublisher {
     this.#subscription.unsubscribe();
   }
 
-  #launch(publication: Publication, now: number): void {
-    const token = this.#nextToken++;
-    this.#inFlight.set(token, publication);
-    this.#send(token, publication, now);
+  #launch(publication: Publication): void {
+    this.#inFlight.set(this.#nextToken++, publication);
+    if (this.#nextToken - this.#nextToSend >= sendBatch) {
+      this.#sendLaunched();
+    } else if (!this.#sending) {
+      this.#sending = true;
+      process.nextTick(() => {
+        this.#sending = false;
+        this.#sendLaunched();
+      });
+    }
+  }
+
+  /** Runs when all promises of this turn have settled, or earlier when a batch is full: one write for many messages. */
+  #sendLaunched(): void {
+    const now = Date.now();
+    for (; this.#nextToSend < this.#nextToken; this.#nextToSend++) {
+      const publication = this.#inFlight.get(this.#nextToSend);
+      if (publication !== undefined) {
+        this.#send(this.#nextToSend, publication, now);
+      }
+    }
   }
 
   #send(token: number, publication: Publication, now: number): void {
@@ -146,7 +177,7 @@ export class ConfirmedPublisher {
   }
 
   #onAnswer(message: Msg): void {
-    const token = Number(message.subject.slice(this.#prefix.length));
+    const token = numberAtSubjectEnd(message);
     const publication = this.#inFlight.get(token);
     if (publication === undefined) {
       return;
@@ -159,7 +190,7 @@ export class ConfirmedPublisher {
       this.#retryLater(publication, status === 503 ? "no stream takes this subject" : `status ${status}`);
       return;
     }
-    const answer = message.json<{ stream: string; seq: number; duplicate?: boolean; error?: ApiError }>();
+    const answer = JSON.parse(textOf(message)) as PublishAnswer;
     if (answer.error === undefined) {
       this.#settle(token);
       publication.resolve({ stream: answer.stream, sequence: answer.seq, duplicate: answer.duplicate ?? false });
@@ -181,7 +212,7 @@ export class ConfirmedPublisher {
     this.#inFlight.delete(token);
     const next = this.#waiting.dequeue();
     if (next !== undefined) {
-      this.#launch(next, Date.now());
+      this.#launch(next);
     } else if (this.#inFlight.size === 0) {
       clearInterval(this.#sweep);
       this.#sweep = undefined;
