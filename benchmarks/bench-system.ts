@@ -16,7 +16,11 @@ export function startTracing(): void {
 }
 
 /** Calls `send` for each number, never more than `window` at a time; gives calls per second. */
-export async function measureRate(count: number, window: number, send: (n: number) => Promise<unknown>): Promise<number> {
+export async function measureRate(
+  count: number,
+  window: number,
+  send: (n: number) => Promise<unknown>,
+): Promise<number> {
   const startedAt = performance.now();
   let next = 0;
   const worker = async () => {

@@ -1,0 +1,69 @@
+// `npm run bench`: ours beside the raw client in one run. `--only <name>` runs one measurement, `--json` prints one JSON
+// object on standard output. Each measurement runs in a process of its own, so that none warms up another.
+
+import { spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+
+const measurements = {
+  publish: async () => (await import("./measure-publish.ts")).measurePublish(),
+  consume: async () => (await import("./measure-consume.ts")).measureConsume(),
+  latency: async () => (await import("./measure-latency.ts")).measureLatency(),
+  boot: async () => (await import("./measure-boot.ts")).measureBoot(),
+} as const satisfies Record<string, () => Promise<object>>;
+type Name = keyof typeof measurements;
+
+const usage = `usage: npm run bench [-- --only ${Object.keys(measurements).join("|")}] [-- --json]`;
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    options: {
+      only: { type: "string" },
+      json: { type: "boolean", default: false },
+      inside: { type: "boolean", default: false },
+    },
+  });
+  if (values.only !== undefined && !(values.only in measurements)) {
+    process.stderr.write(`${usage}\n`);
+    return 2;
+  }
+  const names = (values.only === undefined ? Object.keys(measurements) : [values.only]) as Name[];
+  if (values.inside && names[0] !== undefined) {
+    process.stdout.write(JSON.stringify(await measurements[names[0]]()));
+    return 0;
+  }
+  const results: Record<string, object> = {};
+  for (const name of names) {
+    process.stderr.write(`measuring ${name} …\n`);
+    results[name] = await measureInProcess(name);
+  }
+  process.stdout.write(values.json ? `${JSON.stringify(results)}\n` : formatTable(results));
+  return 0;
+}
+
+function measureInProcess(name: Name): Promise<object> {
+  const args = ["--conditions=throughline-source", fileURLToPath(import.meta.url), "--only", name, "--inside"];
+  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+  let output = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    output += text;
+  });
+  return new Promise((resolve, reject) => {
+    child.once("close", (code) =>
+      code === 0 ? resolve(JSON.parse(output)) : reject(new Error(`${name} ended with ${code}`)),
+    );
+  });
+}
+
+function formatTable(results: Record<string, object>): string {
+  return Object.entries(results)
+    .map(([name, figures]) => {
+      const rows = Object.entries(figures).map(
+        ([figure, value]) => `  ${figure.padEnd(20)}${String(value).padStart(10)}`,
+      );
+      return `${name}\n${rows.join("\n")}\n`;
+    })
+    .join("\n");
+}
+
+process.exitCode = await main();
