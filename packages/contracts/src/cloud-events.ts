@@ -75,21 +75,23 @@ export function readEvent({ subject, headers, body }: WireMessage, stored: Store
   if (contentType !== undefined && !isJson(contentType)) {
     throw invalidAttribute(ceHeaders.datacontenttype, "a JSON media type", contentType);
   }
-  const attributes = (name: string): string | undefined => decodeAttribute(headers, `ce-${name}`);
+  const attributes: AttributeReader = (name) => decodeAttribute(headers, ceHeaders[name]);
   return {
-    envelope: readEnvelope(subject, attributes, headers, stored, (name) => `ce-${name}`),
+    envelope: readEnvelope(subject, attributes, headers, stored, (name) => ceHeaders[name]),
     data: parseJsonBody(body),
   };
 }
 
-type AttributeReader = (name: string) => string | undefined;
+type AttributeName = keyof typeof ceHeaders;
+type AttributeReader = (name: AttributeName) => string | undefined;
+type AttributePlace = (name: AttributeName) => string;
 
 function readEnvelope(
   subject: string,
   attribute: AttributeReader,
   headers: WireHeaders,
   stored: StoredAt,
-  place: (name: string) => string,
+  place: AttributePlace,
 ): ReceivedEvent["envelope"] {
   const specversion = attribute("specversion");
   if (specversion !== undefined && specversion !== "1.0") {
@@ -115,7 +117,7 @@ function readEnvelope(
 }
 
 /** The subject decides where an event is stored and filtered, so attributes that contradict it are refused. */
-function readTypeAndKey(subject: string, attribute: AttributeReader, place: (name: string) => string) {
+function readTypeAndKey(subject: string, attribute: AttributeReader, place: AttributePlace) {
   const parsed = parseSubject(subject);
   const key = parsed === undefined ? undefined : decodeKey(parsed.keyToken);
   if (parsed === undefined || key === undefined) {
@@ -132,7 +134,7 @@ function readTypeAndKey(subject: string, attribute: AttributeReader, place: (nam
   return { type: parsed.type, key };
 }
 
-function readVersion(value: string | undefined, place: (name: string) => string): number | undefined {
+function readVersion(value: string | undefined, place: AttributePlace): number | undefined {
   if (value === undefined) {
     return undefined;
   }
@@ -142,13 +144,14 @@ function readVersion(value: string | undefined, place: (name: string) => string)
   return Number(value);
 }
 
-const rfc3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/i;
+const rfc3339 =
+  /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:(?:[0-5]\d|60)(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/i;
 
-function readTime(value: string | undefined, stored: StoredAt, place: (name: string) => string): string {
+function readTime(value: string | undefined, stored: StoredAt, place: AttributePlace): string {
   if (value === undefined) {
     return new Date(stored.timeMs).toISOString();
   }
-  if (!rfc3339.test(value) || Number.isNaN(Date.parse(value))) {
+  if (!rfc3339.test(value)) {
     throw invalidAttribute(place("time"), "an RFC 3339 time", value);
   }
   return value;
@@ -183,7 +186,7 @@ function readStructured(body: Uint8Array): { attributes: AttributeReader; data: 
   }
   const base64 = fields.get("data_base64");
   const data = typeof base64 === "string" ? parseJsonBody(Buffer.from(base64, "base64")) : fields.get("data");
-  const attributes = (name: string): string | undefined => {
+  const attributes: AttributeReader = (name) => {
     const value = fields.get(name);
     return typeof value === "string" || typeof value === "number" ? limited(name, String(value)) : undefined;
   };

@@ -49,6 +49,8 @@ export function decodeHeaderBlock(bytes: Uint8Array): HeaderBlockReading {
   const endOfFirst = text.indexOf("\r\n");
   const statusLine = endOfFirst < 0 ? text.slice(firstLine.length) : text.slice(firstLine.length, endOfFirst);
   const headers = new Map<string, string>();
+  // One look at the whole block spares a closer one at each line, unless somebody sends the unusual.
+  const readLine = unusual.test(text) ? readUnusualLine : readPlainLine;
   let position = endOfFirst < 0 ? text.length : endOfFirst + 2;
   while (position < text.length) {
     const end = text.indexOf("\r\n", position);
@@ -67,29 +69,52 @@ export function decodeHeaderBlock(bytes: Uint8Array): HeaderBlockReading {
   };
 }
 
-/** Printable ASCII without the colon. */
-const validName = /^[!-9;-~]+$/;
+/** Anything but printable ASCII, tabs and whole line ends. */
+const unusual = /[^\t\r\n -~]|\r(?!\n)|[^\r]\n/;
 const nonAscii = /[\u0080-\u00ff]/;
 /** Unicode's control characters, but for the tab. */
 const controlCharacter = /(?!\t)\p{Cc}/u;
+/** Printable ASCII without the colon. */
+const validName = /^[!-9;-~]+$/;
 
-function readLine(text: string, start: number, end: number, headers: Map<string, string>): string | undefined {
+function readPlainLine(text: string, start: number, end: number, headers: Map<string, string>): string | undefined {
   const colon = text.indexOf(":", start);
   if (colon < 0 || colon >= end) {
     return `the line "${show(text.slice(start, end))}" has no colon`;
   }
   const written = text.slice(start, colon);
-  if (!validName.test(written)) {
+  const name = lowerCaseNames.get(written) ?? learnName(written);
+  if (name === undefined) {
     return `"${show(written)}" is no header name`;
   }
+  return addHeader(headers, name, text.slice(colon + 1, end).trim());
+}
+
+function readUnusualLine(text: string, start: number, end: number, headers: Map<string, string>): string | undefined {
+  const line = text.slice(start, end);
+  const decoded = nonAscii.test(line) ? Buffer.from(line, "latin1").toString("utf8") : line;
+  if (controlCharacter.test(decoded)) {
+    return `the value of ${show(decoded.split(":", 1)[0] ?? "")} holds a control character`;
+  }
+  return readPlainLine(decoded, 0, decoded.length, headers);
+}
+
+/** Valid names in lower case by how they were written; a sender uses a few names over and over. */
+const lowerCaseNames = new Map<string, string>();
+const maxLearntNames = 256;
+
+function learnName(written: string): string | undefined {
+  if (!validName.test(written)) {
+    return undefined;
+  }
   const name = written.toLowerCase();
-  let value = text.slice(colon + 1, end).trim();
-  if (nonAscii.test(value)) {
-    value = Buffer.from(value, "latin1").toString("utf8");
+  if (lowerCaseNames.size < maxLearntNames && written.length <= 64) {
+    lowerCaseNames.set(written, name);
   }
-  if (controlCharacter.test(value)) {
-    return `the value of ${show(name)} holds a control character`;
-  }
+  return name;
+}
+
+function addHeader(headers: Map<string, string>, name: string, value: string): string | undefined {
   const earlier = headers.get(name);
   if (earlier === undefined) {
     headers.set(name, value);
