@@ -1,10 +1,9 @@
 // The whole reference system: a broker, and five services as separate processes.
 
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { buildJourney, type Journey } from "@throughline/journeys";
 import { openStoredEvents, type StoredEventsReader } from "@throughline/nats";
-import { findFreePorts, startNatsServer } from "@throughline/servers";
+import { findFreePorts, type ProvidedNats, provideNats } from "@throughline/servers";
 import { report, runStep } from "./progress.ts";
 import { type ServiceName, ServiceProcess, serviceNames } from "./service-process.ts";
 
@@ -16,7 +15,7 @@ export interface SystemOptions {
   readonly serviceEnv?: Partial<Record<ServiceName, Readonly<Record<string, string>>>>;
 }
 
-export interface Broker extends AsyncDisposable {
+export interface Broker {
   readonly url: string;
   readonly version: string;
   /** Where the server came from: `NATS_URL`, or how packages/servers found it. */
@@ -67,7 +66,7 @@ export async function startOrderSystem(options: SystemOptions): Promise<OrderSys
   const events = cleanup.use(await openStoredEvents(broker.url));
   const owned = cleanup.move();
   return {
-    broker: { ...broker, version: events.serverVersion },
+    broker: { url: broker.url, source: broker.source, version: events.serverVersion },
     gatewayUrl: String(listening?.url),
     folder: options.folder,
     services,
@@ -82,16 +81,9 @@ export async function startOrderSystem(options: SystemOptions): Promise<OrderSys
   };
 }
 
-async function startBroker({ env, folder }: SystemOptions): Promise<Broker> {
-  const given = env["NATS_URL"];
-  if (given) {
-    return { url: given, version: "", source: "NATS_URL", [Symbol.asyncDispose]: async () => undefined };
-  }
+function startBroker({ env, folder }: SystemOptions): Promise<ProvidedNats> {
   const dataFolder = join(folder, "nats");
-  mkdirSync(dataFolder, { recursive: true });
-  return runStep("nats-server", () =>
-    startNatsServer({ dataFolder, env, onProgress: (step) => report(`  ${step} …`) }),
-  );
+  return runStep("nats-server", () => provideNats({ dataFolder, env, onProgress: (step) => report(`  ${step} …`) }));
 }
 
 /** A well-known port where it is free, for people; any other one else. */

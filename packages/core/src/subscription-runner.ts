@@ -163,6 +163,7 @@ export class SubscriptionRunner {
         "BUS_ATTEMPTS_EXHAUSTED",
         `Delivered ${delivery.attempt} times; each time the work ended without an outcome.`,
       );
+      recordFailure(span, error);
       void this.#deadLetter(handling, span, "crashed-repeatedly", error);
       return;
     }
@@ -293,7 +294,6 @@ export class SubscriptionRunner {
       this.#finish(handling);
       return;
     }
-    recordFailure(span, error);
     span.addEvent(spanEventNames.deadLettered, { "throughline.dead_letter.reason": reason });
     span.end();
     this.#log(handling).error({ err: error, reason, attempts }, "dead-lettered");

@@ -12,4 +12,5 @@ export { findFreePorts } from "./free-ports.ts";
 export { type NatsCluster, startNatsCluster } from "./nats-cluster.ts";
 export { type NatsServer, type NatsServerOptions, startNatsServer } from "./nats-server.ts";
 export { natsServerVersion } from "./nats-server-release.ts";
+export { type ProvidedNats, provideNats } from "./provide-nats.ts";
 export { type FailedAttempt, ServersError } from "./servers-error.ts";

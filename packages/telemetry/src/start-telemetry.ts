@@ -33,5 +33,5 @@ export async function startTelemetry({ service, env = process.env }: TelemetryOp
   }
   const protocol = env["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"] ?? env["OTEL_EXPORTER_OTLP_PROTOCOL"];
   const { startTracing } = await import("./tracing-sdk.ts");
-  return startTracing(env["OTEL_SERVICE_NAME"] ?? service, protocol);
+  return startTracing(env["OTEL_SERVICE_NAME"] ?? service, protocol, env);
 }

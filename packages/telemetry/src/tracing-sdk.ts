@@ -6,21 +6,28 @@ import { defaultResource, detectResources, envDetector, resourceFromAttributes }
 import { BasicTracerProvider, BatchSpanProcessor, type SpanExporter } from "@opentelemetry/sdk-trace-base";
 import type { Telemetry } from "./start-telemetry.ts";
 
-/** The SDK's default of 2,048 drops spans in a burst; at about 1 KiB a span this holds 16 MiB at most. */
-const maxQueueSize = 16_384;
-const maxExportBatchSize = 1_024;
-const scheduledDelayMillis = 1_000;
+/** The SDK's default queue of 2,048 drops spans in a burst; at about 1 KiB a span this one holds 16 MiB at most. */
+const batchDefaults = {
+  OTEL_BSP_MAX_QUEUE_SIZE: 16_384,
+  OTEL_BSP_MAX_EXPORT_BATCH_SIZE: 1_024,
+  OTEL_BSP_SCHEDULE_DELAY: 1_000,
+} as const;
 
-export async function startTracing(service: string, protocol: string | undefined): Promise<Telemetry> {
+export async function startTracing(
+  service: string,
+  protocol: string | undefined,
+  env: NodeJS.ProcessEnv,
+): Promise<Telemetry> {
+  const setting = (name: keyof typeof batchDefaults) => Number(env[name]) || batchDefaults[name];
   const provider = new BasicTracerProvider({
     resource: defaultResource()
       .merge(detectResources({ detectors: [envDetector] }))
       .merge(resourceFromAttributes({ "service.name": service })),
     spanProcessors: [
       new BatchSpanProcessor(await createExporter(protocol), {
-        maxQueueSize,
-        maxExportBatchSize,
-        scheduledDelayMillis,
+        maxQueueSize: setting("OTEL_BSP_MAX_QUEUE_SIZE"),
+        maxExportBatchSize: setting("OTEL_BSP_MAX_EXPORT_BATCH_SIZE"),
+        scheduledDelayMillis: setting("OTEL_BSP_SCHEDULE_DELAY"),
       }),
     ],
   });

@@ -23,7 +23,10 @@ function runProcess(env: Record<string, string>): Promise<{ enabled: boolean }> 
     env: { PATH: process.env["PATH"], ...env },
     stdio: ["ignore", "pipe", "inherit"],
   });
-  return new Promise((resolve) => child.stdout.once("data", (data) => resolve(JSON.parse(String(data)))));
+  return new Promise((resolve, reject) => {
+    child.stdout.once("data", (data) => resolve(JSON.parse(String(data))));
+    child.once("exit", (code) => reject(new Error(`the process ended with ${code} and said nothing`)));
+  });
 }
 
 test("spans arrive over OTLP before the process ends, with the service's name", async () => {

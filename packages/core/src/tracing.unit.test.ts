@@ -1,0 +1,81 @@
+import { context, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
+import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
+import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from "@opentelemetry/sdk-trace-base";
+import { defineEvent } from "@throughline/contracts";
+import { eventually } from "@throughline/testing";
+import { afterEach, beforeAll, expect, test } from "vitest";
+import { z } from "zod";
+import { silentLogger } from "./logger.ts";
+import { createMemoryTransport } from "./memory-transport.ts";
+import { run } from "./run-service.ts";
+import { defineService } from "./service.ts";
+
+const exporter = new InMemorySpanExporter();
+const Placed = defineEvent("orders.placed", { key: (order: { id: string }) => order.id }).version(
+  1,
+  z.object({ id: z.string() }),
+);
+
+beforeAll(() => {
+  trace.setGlobalTracerProvider(new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] }));
+  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
+});
+afterEach(() => exporter.reset());
+
+async function publishTo(handler: (attempt: number) => unknown, attempts: number) {
+  const policy = { retry: { attempts, initialDelayMs: 1, maxDelayMs: 1 } };
+  const service = defineService("shop", { publishes: [Placed] }).on(Placed, { policy }, (_order, { attempt }) =>
+    handler(attempt),
+  );
+  const running = await run(service, { transport: createMemoryTransport(), logger: silentLogger, signals: false });
+  await running.publish(Placed, { id: "1" });
+  return running;
+}
+
+const finished = (name: string) => exporter.getFinishedSpans().filter((span) => span.name === name);
+
+test("each attempt is a span below the publication, with its error, its retry and its dead letter", async () => {
+  await using _running = await publishTo((attempt) => {
+    throw attempt === 1 ? new TypeError("broken") : new RangeError("still broken");
+  }, 2);
+  const attempts = await eventually(
+    () => finished("process orders.placed").length === 2 && finished("process orders.placed"),
+  );
+  const [send] = finished("send orders.placed");
+  expect(send?.kind).toBe(SpanKind.PRODUCER);
+  for (const [index, span] of attempts.entries()) {
+    expect(span.kind).toBe(SpanKind.CONSUMER);
+    expect(span.parentSpanContext?.spanId).toBe(send?.spanContext().spanId);
+    expect(span.links[0]?.context.spanId).toBe(send?.spanContext().spanId);
+    expect(span.status.code).toBe(SpanStatusCode.ERROR);
+    expect(span.attributes).toMatchObject({
+      "messaging.nats.message.delivery_count": index + 1,
+      "messaging.consumer.group.name": "shop-placed",
+      "error.type": index === 0 ? "TypeError" : "RangeError",
+    });
+  }
+  expect(attempts.map(({ events }) => events.map(({ name }) => name))).toEqual([
+    ["exception", "throughline.retry_scheduled"],
+    ["exception", "throughline.dead_lettered"],
+  ]);
+});
+
+test("spans that a handler starts are children of its attempt", async () => {
+  await using _running = await publishTo(async () => {
+    await Promise.resolve();
+    trace.getTracer("test").startSpan("charge").end();
+  }, 1);
+  const [process] = await eventually(
+    () => finished("process orders.placed").length === 1 && finished("process orders.placed"),
+  );
+  expect(finished("charge")[0]?.parentSpanContext?.spanId).toBe(process?.spanContext().spanId);
+});
+
+test("a publication that is refused ends as a failed span", async () => {
+  await using running = await publishTo(() => undefined, 1);
+  await expect(running.publish(Placed, { id: 7 } as unknown as { id: string })).rejects.toThrow();
+  expect(finished("send orders.placed")[1]).toMatchObject({
+    status: { code: SpanStatusCode.ERROR },
+    attributes: { "error.type": "CONTRACT_DATA_INVALID" },
+  });
+});
