@@ -1,32 +1,25 @@
 // The gateway process: HTTP outside, events inside.
 
-import { serve } from "@hono/node-server";
 import { defineService, type RunningService } from "@throughline/core";
 import { pino } from "pino";
 import { OrderPlaced } from "../contracts/index.ts";
 import { launchService } from "../launch-service.ts";
 import { createHttpApi } from "./http-api.ts";
+import { type HttpServer, startHttpServer } from "./http-server.ts";
 
 const logger = pino().child({ service: "gateway" });
-const hostname = process.env["HOST"] ?? "127.0.0.1";
-const port = Number(process.env["PORT"] ?? 8080);
+const { HOST: hostname = "127.0.0.1", PORT: port } = process.env;
 
 const gateway = defineService("gateway", { publishes: [OrderPlaced] });
-let closeServer = (): Promise<void> => Promise.resolve();
-const running: RunningService<typeof OrderPlaced> = await launchService(gateway, { beforeStop: () => closeServer() });
+let server: HttpServer | undefined;
+const running: RunningService<typeof OrderPlaced> = await launchService(gateway, { beforeStop: () => server?.close() });
 
-const server = serve({ fetch: createHttpApi(() => running, logger).fetch, hostname, port }, (address) => {
-  logger.info({ url: `http://${hostname}:${address.port}` }, "listening");
-});
-server.on("error", (error) => {
+try {
+  const api = createHttpApi(() => running, logger);
+  server = await startHttpServer(api, { hostname, port: port ? Number(port) : undefined });
+  logger.info({ url: server.url }, "listening");
+} catch (error) {
   logger.fatal({ err: error, hostname, port }, "cannot listen");
   process.exitCode = 1;
-  void running.stop();
-});
-closeServer = () =>
-  new Promise((resolve) => {
-    server.close(() => resolve());
-    if ("closeIdleConnections" in server) {
-      server.closeIdleConnections();
-    }
-  });
+  await running.stop();
+}

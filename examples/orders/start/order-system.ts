@@ -3,7 +3,7 @@
 import { join } from "node:path";
 import { buildJourney, type Journey } from "@throughline/journeys";
 import { openStoredEvents, type StoredEventsReader } from "@throughline/nats";
-import { findFreePorts, type ProvidedNats, provideNats } from "@throughline/servers";
+import { type ProvidedNats, provideNats } from "@throughline/servers";
 import { report, runStep } from "./progress.ts";
 import { type ServiceName, ServiceProcess, serviceNames } from "./service-process.ts";
 
@@ -40,21 +40,15 @@ export interface PlacedOrder {
 }
 
 const contexts = ["orders", "inventory", "payments", "notifications"];
-const preferredGatewayPort = 8080;
 
 /** Resolves when all five services are ready; on failure nothing is left running. */
 export async function startOrderSystem(options: SystemOptions): Promise<OrderSystem> {
   await using cleanup = new AsyncDisposableStack();
   const broker = cleanup.use(await startBroker(options));
-  const port = options.env["PORT"] ?? String(await chooseGatewayPort());
   const launch = (name: ServiceName) =>
     new ServiceProcess(name, {
       logFile: join(options.folder, "logs", `${name}.log`),
-      env: {
-        NATS_URL: broker.url,
-        ...(name === "gateway" ? { PORT: port } : undefined),
-        ...options.serviceEnv?.[name],
-      },
+      env: { NATS_URL: broker.url, ...options.serviceEnv?.[name] },
     });
   const services = new Map(serviceNames.map((name) => [name, launch(name)]));
   cleanup.defer(async () => {
@@ -84,17 +78,6 @@ export async function startOrderSystem(options: SystemOptions): Promise<OrderSys
 function startBroker({ env, folder }: SystemOptions): Promise<ProvidedNats> {
   const dataFolder = join(folder, "nats");
   return runStep("nats-server", () => provideNats({ dataFolder, env, onProgress: (step) => report(`  ${step} …`) }));
-}
-
-/** A well-known port where it is free, for people; any other one else. */
-async function chooseGatewayPort(): Promise<number> {
-  const { createServer } = await import("node:net");
-  const isFree = await new Promise<boolean>((resolve) => {
-    const probe = createServer()
-      .once("error", () => resolve(false))
-      .listen(preferredGatewayPort, "127.0.0.1", () => probe.close(() => resolve(true)));
-  });
-  return isFree ? preferredGatewayPort : ((await findFreePorts(1))[0] ?? 0);
 }
 
 /** Places an order through HTTP. Rejects with the gateway's answer when it is refused. */

@@ -7,6 +7,9 @@ import { expect, test } from "vitest";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
 
+/** Whoever gets the port of a system that has ended may not speak HTTP: no request waits for ever. */
+const get = (url: string) => fetch(url, { signal: AbortSignal.timeout(2_000) });
+
 interface Outcome {
   readonly exitCode: number | null;
   readonly stdout: string;
@@ -73,7 +76,7 @@ test("a system that stays up takes orders beside another one, and Ctrl-C ends al
   await eventually(() => first.output.stderr.includes("Ctrl-C ends everything"), { timeoutMs: 60_000 });
   expect(first.output.stdout).toContain("The journey of order-");
   const gatewayUrl = /Gateway\s+(http:\S+)/.exec(first.output.stderr)?.[1];
-  expect((await fetch(`${gatewayUrl}/health/ready`)).status).toBe(200);
+  expect((await get(`${gatewayUrl}/health/ready`)).status).toBe(200);
 
   const second = await npmStart("--once", "--json").ended;
   expect(second.exitCode, second.stderr).toBe(0);
@@ -84,8 +87,8 @@ test("a system that stays up takes orders beside another one, and Ctrl-C ends al
   // npm itself ends by the signal; its output closes when every process that writes to it has ended.
   expect((await first.ended).stderr).toContain("Stopping");
   expect(performance.now() - stoppedAt).toBeLessThan(5_000);
-  await expect(fetch(`${gatewayUrl}/health/live`)).rejects.toThrow();
-  await expect(fetch(`http://127.0.0.1:${natsUrl}`)).rejects.toThrow();
+  await expect(get(`${gatewayUrl}/health/live`)).rejects.toThrow();
+  await expect(get(`http://127.0.0.1:${natsUrl}`)).rejects.toThrow();
 });
 
 test("ends everything when it is killed without a chance to clean up", async () => {
@@ -94,7 +97,7 @@ test("ends everything when it is killed without a chance to clean up", async () 
   const gatewayUrl = /Gateway\s+(http:\S+)/.exec(output.stderr)?.[1];
   process.kill(-(child.pid ?? 0), "SIGKILL");
   await eventually(async () => {
-    await fetch(`${gatewayUrl}/health/live`).then(
+    await get(`${gatewayUrl}/health/live`).then(
       () => Promise.reject(new Error("the gateway still answers")),
       () => true,
     );

@@ -11,7 +11,8 @@ export async function findFreePorts(count: number): Promise<number[]> {
 
 function holdPort(): Promise<{ readonly port: number; release(): Promise<void> }> {
   return new Promise((resolve, reject) => {
-    const server = createServer();
+    // Somebody may still try to reach who had this port before; a connection would keep it from being released.
+    const server = createServer((socket) => socket.destroy());
     server.on("error", reject);
     server.listen(0, "127.0.0.1", () => {
       const address = server.address();
