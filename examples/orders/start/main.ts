@@ -4,6 +4,7 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { styleText } from "node:util";
+import { ThroughlineError } from "@throughline/contracts";
 import { formatJourneyTree } from "@throughline/journeys";
 import { followJourney, isComplete, type OrderSystem, placeOrder, startOrderSystem } from "./order-system.ts";
 import { report, runStep } from "./progress.ts";
@@ -128,6 +129,9 @@ function whenAskedToEnd(): Promise<undefined> {
 
 process.exitCode = await main().catch((error: unknown) => {
   report(error instanceof Error ? error.message : String(error));
+  if (error instanceof ThroughlineError) {
+    report(`${error.code}: ${error.remedy}`);
+  }
   return exitCodes.failed;
 });
 if (process.connected) {

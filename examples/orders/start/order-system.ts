@@ -45,6 +45,7 @@ const contexts = ["orders", "inventory", "payments", "notifications"];
 export async function startOrderSystem(options: SystemOptions): Promise<OrderSystem> {
   await using cleanup = new AsyncDisposableStack();
   const broker = cleanup.use(await startBroker(options));
+  const events = cleanup.use(await openStoredEvents(broker.url));
   const launch = (name: ServiceName) =>
     new ServiceProcess(name, {
       logFile: join(options.folder, "logs", `${name}.log`),
@@ -57,7 +58,6 @@ export async function startOrderSystem(options: SystemOptions): Promise<OrderSys
   const [listening] = await runStep("five services", () =>
     Promise.all([...services.values()].map((service) => service.ready())),
   );
-  const events = cleanup.use(await openStoredEvents(broker.url));
   const owned = cleanup.move();
   return {
     broker: { url: broker.url, source: broker.source, version: events.serverVersion },

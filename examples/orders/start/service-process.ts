@@ -19,9 +19,12 @@ export interface LogEntry {
   readonly level: number;
   readonly msg: string;
   readonly url?: string;
+  readonly err?: { readonly message: string; readonly remedy?: string };
   readonly [field: string]: unknown;
 }
 
+/** Pino's. */
+const errorLevel = 50;
 const stopTimeoutMs = 15_000;
 const keptLines = 500;
 
@@ -67,12 +70,22 @@ export class ServiceProcess {
     const wanted = this.name === "gateway" ? "listening" : "ready";
     const entry = await Promise.race([this.waitForLog((entry) => entry.msg === wanted), this.#exited]);
     if (entry === null || typeof entry === "number") {
-      const lastLines = this.log.slice(-5).map((entry) => JSON.stringify(entry));
       throw new Error(
-        `${this.name} ended before it was ready (exit code ${entry}). Its log ${this.#logFile} ends with:\n${lastLines.join("\n")}`,
+        `${this.name} ended before it was ready (exit code ${entry}): ${this.#explainEnd()}\nLog: ${this.#logFile}`,
       );
     }
     return entry;
+  }
+
+  /** The last error in the log, for people; the last lines where there is none. */
+  #explainEnd(): string {
+    const err = this.log.findLast(({ level, err }) => level >= errorLevel && err !== undefined)?.err;
+    return err === undefined
+      ? this.log
+          .slice(-5)
+          .map(({ msg }) => `\n  ${msg}`)
+          .join("")
+      : [err.message, err.remedy].filter(Boolean).join("\nFix: ");
   }
 
   /** The first entry that fits, past or to come. */

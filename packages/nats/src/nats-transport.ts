@@ -85,6 +85,7 @@ async function connectService(
         features,
         logger,
         onDelivery,
+        isConnected: () => connected,
         restore: () => provisionConsumer(provisioning, subscription),
       });
       consumptions.add(consumption);

@@ -5,7 +5,7 @@ import type { Msg, NatsConnection, Subscription } from "@nats-io/nats-core";
 import { createInbox } from "@nats-io/nats-core";
 import type { Consumption, ConsumptionHealth, Delivery, Logger, SubscriptionTopology } from "@throughline/core";
 import { parseAckReply } from "./ack-reply.ts";
-import { decodeHeaderBlock } from "./header-block.ts";
+import { decodeHeaderBlock, type HeaderBlock } from "./header-block.ts";
 import { JetStreamDelivery } from "./jetstream-delivery.ts";
 import { rawHeaderBlock } from "./raw-message.ts";
 import type { ServerFeatures } from "./server-features.ts";
@@ -17,6 +17,8 @@ export interface PullParts {
   readonly features: ServerFeatures;
   readonly logger: Logger;
   readonly onDelivery: (delivery: Delivery) => void;
+  /** While it is false, silence is no news: the reconnect restarts every pull. */
+  readonly isConnected: () => boolean;
   /** Creates the durable again where it is gone. */
   readonly restore: () => Promise<void>;
 }
@@ -30,7 +32,7 @@ const firstPauseMs = 50;
 const maxPauseMs = 2_000;
 
 /** Statuses of the server; see ADR-13 of nats-architecture-and-design. */
-const status = { none: 0, heartbeat: 100, noMessages: 404, expired: 408, conflict: 409, noResponders: 503 } as const;
+const status = { heartbeat: 100, noMessages: 404, expired: 408, conflict: 409, noResponders: 503 } as const;
 
 export class PullConsumption implements Consumption {
   readonly #parts: PullParts;
@@ -90,6 +92,8 @@ export class PullConsumption implements Consumption {
 
   /** Forgets what was asked for and asks anew: after a reconnect the old requests are gone. */
   restart(): void {
+    clearTimeout(this.#pause);
+    this.#pause = undefined;
     this.#requested = 0;
     this.#lastHeardMs = Date.now();
     this.#pullIfWorthwhile();
@@ -124,21 +128,12 @@ export class PullConsumption implements Consumption {
     this.#lastHeardMs = Date.now();
     const block = rawHeaderBlock(message);
     const reading = block === undefined ? undefined : decodeHeaderBlock(block);
-    if (
-      reading !== undefined &&
-      "block" in reading &&
-      reading.block.status !== status.none &&
-      message.data.length === 0
-    ) {
-      this.#onStatus(
-        reading.block.status,
-        reading.block.description,
-        reading.block.headers.get("nats-pending-messages"),
-      );
-      return;
-    }
+    // Only a delivery can be answered; a stored message that dresses up as a status stays a delivery.
     const reply = parseAckReply(message.reply ?? "");
     if (reply === undefined) {
+      if (reading !== undefined && "block" in reading) {
+        this.#onStatus(reading.block);
+      }
       return;
     }
     this.#granted = Math.max(0, this.#granted - 1);
@@ -148,12 +143,13 @@ export class PullConsumption implements Consumption {
     this.#pullIfWorthwhile();
   }
 
-  #onStatus(code: number, description: string, pending: string | undefined): void {
+  #onStatus({ status: code, description, headers }: HeaderBlock): void {
     if (code === status.heartbeat) {
       this.#recovered();
     } else if (code === status.expired || code === status.noMessages) {
       this.#recovered();
-      this.#requested = Math.max(0, this.#requested - (Number(pending) || this.#requested));
+      const unfilled = Number(headers.get("nats-pending-messages") ?? this.#requested);
+      this.#requested = Math.max(0, this.#requested - unfilled);
       this.#pullIfWorthwhile();
     } else {
       this.#pauseAndRestore(code === status.noResponders ? "the consumer does not answer" : `${code} ${description}`);
@@ -161,7 +157,8 @@ export class PullConsumption implements Consumption {
   }
 
   #checkSilence(): void {
-    if (this.#requested > 0 && !this.#pause && Date.now() - this.#lastHeardMs > silenceMs) {
+    const silent = this.#requested > 0 && Date.now() - this.#lastHeardMs > silenceMs;
+    if (silent && this.#pause === undefined && this.#parts.isConnected()) {
       this.#pauseAndRestore("no heartbeat");
     }
   }

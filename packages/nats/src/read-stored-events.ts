@@ -3,11 +3,12 @@
 import type { ConsumerInfo } from "@nats-io/jetstream";
 import type { Msg, NatsConnection } from "@nats-io/nats-core";
 import { createInbox } from "@nats-io/nats-core";
-import { connect } from "@nats-io/transport-node";
 import { encodeKey, type StoredAt, streamOfContext, type WireMessage } from "@throughline/contracts";
+import { silentLogger } from "@throughline/core";
 import { parseAckReply } from "./ack-reply.ts";
 import { decodeHeaderBlock } from "./header-block.ts";
 import { JetStreamApi } from "./jetstream-api.ts";
+import { openConnection } from "./open-connection.ts";
 import { rawHeaderBlock } from "./raw-message.ts";
 
 /** A message with its place in its stream. */
@@ -24,15 +25,18 @@ export interface StoredEventsReader extends AsyncDisposable {
   messages(stream: string, subject: string): Promise<StoredWireMessage[]>;
 }
 
+const connectTimeoutMs = 5_000;
 const batch = 256;
 const nanosPerMs = 1_000_000;
 
-/** Opens a connection for reading; creates nothing that lasts. */
+/** Opens a connection for reading; creates nothing that lasts. @throws NATS_UNREACHABLE, NATS_UNAUTHORIZED */
 export async function openStoredEvents(servers: string): Promise<StoredEventsReader> {
-  const connection = await connect({
+  const connection = await openConnection({
     servers: servers.split(","),
-    name: "throughline-reader",
-    maxReconnectAttempts: -1,
+    service: "throughline-reader",
+    logger: silentLogger,
+    connectTimeoutMs,
+    client: {},
   });
   const api = new JetStreamApi(connection);
   return {

@@ -169,16 +169,18 @@ describe.each([
     send("type", JSON.stringify({ id: "x" }), { "ce-type": "orders.unknown" });
     send("hostile", JSON.stringify({ id: "x" }), { "ce-id": "%E0%A4%A", "Nats-Expected-Stream": "" });
     // A plain publish cannot write these; the raw protocol can.
-    const malformed = Buffer.from("NATS/1.0\r\nno colon here\r\n\r\n");
-    outside.publish(`${context}.placed.malformed`, "{}", {
-      headers: { encode: () => malformed } as unknown as ReturnType<typeof createHeaders>,
-    });
+    const sendRaw = (suffix: string, block: string, body: string) =>
+      outside.publish(`${context}.placed.${suffix}`, body, {
+        headers: { encode: () => Buffer.from(block) } as unknown as ReturnType<typeof createHeaders>,
+      });
+    sendRaw("malformed", "NATS/1.0\r\nno colon here\r\n\r\n", "{}");
+    sendRaw("disguised", "NATS/1.0 409 Consumer Deleted\r\n\r\n", "");
     await outside.flush();
     await running.publish(Placed, { id: "fine" });
     await eventually(() => handled.includes("fine"));
     await using reader = await openStoredEvents(server.url);
     const letters = await eventually(async () => {
-      const keys = ["bytes", "schema", "type", "hostile", "malformed"];
+      const keys = ["bytes", "schema", "type", "hostile", "malformed", "disguised"];
       const found = await Promise.all(
         keys.map((name) => reader.messages("DEAD_LETTERS", `dead.stock.placed.${context}.placed.${name}`)),
       );
@@ -190,6 +192,7 @@ describe.each([
       "CONTRACT_ENVELOPE_INVALID",
       "CONTRACT_ENVELOPE_INVALID",
       "CONTRACT_ENVELOPE_INVALID",
+      "CONTRACT_BODY_INVALID",
     ]);
     expect(handled).toEqual(["fine"]);
     expect(running.health().status).toBe("ready");
