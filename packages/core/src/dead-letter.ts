@@ -1,9 +1,9 @@
 // Builds the message that keeps an event which could not be handled: the original, and why.
 
 import { createHash } from "node:crypto";
-import type { WireHeaders, WireMessage } from "@throughline/contracts";
+import { ThroughlineError, type WireHeaders, type WireMessage } from "@throughline/contracts";
 import { errorType } from "./tracing.ts";
-import type { Delivery, OutgoingMessage, StreamTopology } from "./transport.ts";
+import type { Delivery, OutgoingMessage, StreamTopology, TransportConnection } from "./transport.ts";
 
 /** The stream of all dead letters. */
 export const deadLetterStream: StreamTopology = { name: "DEAD_LETTERS", subjects: ["dead.>"] };
@@ -36,7 +36,7 @@ const maxTextLength = 1_000;
 const controlCharacters = /\p{Cc}+/gu;
 
 /** `dead.<service>.<subscription>.<type>.<key>`, the id deterministic: a repeated write is stored once. */
-export function createDeadLetter(delivery: Delivery, facts: DeadLetterFacts, keepBody = true): OutgoingMessage {
+function createDeadLetter(delivery: Delivery, facts: DeadLetterFacts, keepBody = true): OutgoingMessage {
   const { message, storedAt } = delivery;
   const headers = copyHeaders(message.headers);
   const set = (name: string, value: string | number) => headers.set(prefix + name, toHeaderText(String(value)));
@@ -64,6 +64,25 @@ export function createDeadLetter(delivery: Delivery, facts: DeadLetterFacts, kee
     body: keepBody ? message.body : new Uint8Array(),
     messageId: `dead:${facts.service}-${facts.subscription}:${storedAt.stream}:${storedAt.sequence}`,
   };
+}
+
+/**
+ * Resolves once the dead letter is stored. One that is too large for the server with its added headers is kept without
+ * its body, which the origin still holds.
+ */
+export async function storeDeadLetter(
+  connection: TransportConnection,
+  delivery: Delivery,
+  facts: DeadLetterFacts,
+): Promise<void> {
+  try {
+    await connection.publish(createDeadLetter(delivery, facts));
+  } catch (error) {
+    if (!(error instanceof ThroughlineError) || error.code !== "NATS_PAYLOAD_TOO_LARGE") {
+      throw error;
+    }
+    await connection.publish(createDeadLetter(delivery, facts, false));
+  }
 }
 
 function subjectOf({ subject }: WireMessage, { service, subscription }: DeadLetterFacts): string {

@@ -4,12 +4,12 @@
 import type { Span } from "@opentelemetry/api";
 import { ThroughlineError } from "@throughline/contracts";
 import type { Clock } from "./clock.ts";
-import { createDeadLetter, type DeadLetterReason } from "./dead-letter.ts";
+import { type DeadLetterReason, storeDeadLetter } from "./dead-letter.ts";
 import { AttemptContext, callHandler, type ReadableEvent, readDelivery } from "./event-handling.ts";
 import type { EventPublisher } from "./event-publisher.ts";
+import { decideFailureOutcome } from "./failure-outcome.ts";
 import { Lanes, type LaneTask } from "./lanes.ts";
 import type { Logger } from "./logger.ts";
-import { PermanentError, retryDelayMs } from "./policy.ts";
 import type { Subscription } from "./service.ts";
 import { spanEventNames } from "./telemetry-names.ts";
 import { recordFailure, type Tracing } from "./tracing.ts";
@@ -229,30 +229,27 @@ export class SubscriptionRunner {
     }
   }
 
-  /** Decides what a failed attempt leads to: a dead letter, a drop, or another attempt. */
+  /** Ends the attempt's span with its error and does what the failure leads to. */
   #fail(handling: Handling, span: Span, attempt: number, thrown: unknown, unreadable: boolean): void {
-    const { policy, order } = this.#parts.subscription;
+    const { subscription, clock } = this.#parts;
     const error = thrown instanceof Error ? thrown : new Error(String(thrown));
-    handling.firstFailureMs ??= this.#parts.clock.now();
+    handling.firstFailureMs ??= clock.now();
     recordFailure(span, error);
-    if (unreadable) {
-      void this.#deadLetter(handling, span, "unreadable", error);
-    } else if (error instanceof PermanentError) {
-      void this.#deadLetter(handling, span, "permanent-failure", error);
-    } else if (attempt < policy.retry.attempts) {
-      const delayMs = retryDelayMs(policy.retry, attempt, this.#parts.clock.random());
+    const outcome = decideFailureOutcome(subscription.policy, { error, attempt, unreadable }, clock.random());
+    if (outcome.kind === "dead-letter") {
+      void this.#deadLetter(handling, span, outcome.reason, error);
+    } else if (outcome.kind === "retry") {
+      const { delayMs } = outcome;
       span.addEvent(spanEventNames.retryScheduled, { "throughline.retry.delay_ms": delayMs });
       span.end();
       this.#log(handling).warn({ err: error, attempt, delayMs }, "attempt failed; will be tried again");
-      this.#retry(handling, delayMs, order === "key");
-    } else if (policy.onExhausted === "drop") {
+      this.#retry(handling, delayMs, subscription.order === "key");
+    } else {
       span.addEvent(spanEventNames.dropped);
       span.end();
       this.#log(handling).warn({ err: error, attempt }, "last attempt failed; dropped as the policy says");
       handling.delivery.terminate("dropped after the last attempt");
       this.#finish(handling);
-    } else {
-      void this.#deadLetter(handling, span, "attempts-exhausted", error);
     }
   }
 
@@ -278,12 +275,12 @@ export class SubscriptionRunner {
   }
 
   async #deadLetter(handling: Handling, span: Span, reason: DeadLetterReason, error: Error): Promise<void> {
-    const { service, subscription, clock } = this.#parts;
+    const { service, subscription, clock, connection } = this.#parts;
     const attempts = handling.delivery.attempt + handling.heldAttempts;
     const firstFailureMs = handling.firstFailureMs ?? clock.now();
     const facts = { service, subscription: subscription.name, reason, error, attempts, firstFailureMs };
     try {
-      await this.#storeDeadLetter(handling.delivery, facts);
+      await storeDeadLetter(connection, handling.delivery, facts);
     } catch (failure) {
       span.end();
       this.#log(handling).error(
@@ -299,19 +296,6 @@ export class SubscriptionRunner {
     this.#log(handling).error({ err: error, reason, attempts }, "dead-lettered");
     handling.delivery.terminate(`dead-lettered: ${reason}`);
     this.#finish(handling);
-  }
-
-  /** A letter too large for the server with its added headers is kept without its body, which the origin still holds. */
-  async #storeDeadLetter(delivery: Delivery, facts: Parameters<typeof createDeadLetter>[1]): Promise<void> {
-    const { connection } = this.#parts;
-    try {
-      await connection.publish(createDeadLetter(delivery, facts));
-    } catch (error) {
-      if (!(error instanceof ThroughlineError) || error.code !== "NATS_PAYLOAD_TOO_LARGE") {
-        throw error;
-      }
-      await connection.publish(createDeadLetter(delivery, facts, false));
-    }
   }
 
   #finish(handling: Handling): void {

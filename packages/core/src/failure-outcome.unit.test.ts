@@ -1,0 +1,29 @@
+import { expect, test } from "vitest";
+import { decideFailureOutcome } from "./failure-outcome.ts";
+import { definePolicy, PermanentError } from "./policy.ts";
+
+const keep = definePolicy({ retry: { attempts: 3, initialDelayMs: 100 } });
+const drop = definePolicy({ retry: { attempts: 3 }, onExhausted: "drop" });
+const failed = { error: new Error("broken"), attempt: 1, unreadable: false };
+
+test("an attempt that is not the last is tried again after the policy's wait", () => {
+  expect(decideFailureOutcome(keep, failed, 1)).toEqual({ kind: "retry", delayMs: 100 });
+  expect(decideFailureOutcome(keep, { ...failed, attempt: 2 }, 1)).toEqual({ kind: "retry", delayMs: 200 });
+});
+
+test("the last attempt ends as the policy says", () => {
+  const last = { ...failed, attempt: 3 };
+  expect(decideFailureOutcome(keep, last, 1)).toEqual({ kind: "dead-letter", reason: "attempts-exhausted" });
+  expect(decideFailureOutcome(drop, last, 1)).toEqual({ kind: "drop" });
+});
+
+test("what no attempt can change is kept at once, also where the policy would drop in the end", () => {
+  expect(decideFailureOutcome(drop, { ...failed, unreadable: true }, 1)).toEqual({
+    kind: "dead-letter",
+    reason: "unreadable",
+  });
+  expect(decideFailureOutcome(drop, { ...failed, error: new PermanentError("no") }, 1)).toEqual({
+    kind: "dead-letter",
+    reason: "permanent-failure",
+  });
+});
