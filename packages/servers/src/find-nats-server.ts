@@ -6,6 +6,7 @@ import {
   downloadRelease,
   executableName,
   natsServerVersion,
+  releaseUrl,
   unpackDebianPackage,
 } from "./nats-server-release.ts";
 import { runCommand } from "./run-command.ts";
@@ -105,20 +106,20 @@ async function cached({ env }: Parameters<Finder>[0]): Promise<FoundServer> {
 async function released({ env, onProgress }: Parameters<Finder>[0]): Promise<FoundServer> {
   onProgress(`downloading nats-server ${natsServerVersion}`);
   const folder = cachedFolder(env, natsServerVersion);
-  await installInto(folder, downloadRelease);
+  await installInto(folder, (scratch) => downloadRelease(releaseUrl(env), scratch));
   return checked(join(folder, executableName), "release");
 }
 
 async function built({ env, onProgress }: Parameters<Finder>[0]): Promise<FoundServer> {
-  await runCommand("go", ["version"], { timeoutMs: 10_000 });
+  await runCommand("go", ["version"], { timeoutMs: 10_000, env });
   onProgress(`building nats-server ${natsServerVersion} with Go (about half a minute, once)`);
   const folder = cachedFolder(env, natsServerVersion);
-  await installInto(folder, buildWithGo);
+  await installInto(folder, (scratch) => buildWithGo(env, scratch));
   return checked(join(folder, executableName), "go");
 }
 
-async function onPath(): Promise<FoundServer> {
-  return checked("nats-server", "path");
+async function onPath({ env }: Parameters<Finder>[0]): Promise<FoundServer> {
+  return checked("nats-server", "path", env);
 }
 
 async function fromDebian({ env, onProgress }: Parameters<Finder>[0]): Promise<FoundServer> {
@@ -126,14 +127,14 @@ async function fromDebian({ env, onProgress }: Parameters<Finder>[0]): Promise<F
   const path = join(folder, executableName);
   if (!(await isExecutable(path))) {
     onProgress("unpacking Debian's nats-server package");
-    await installInto(folder, unpackDebianPackage);
+    await installInto(folder, (scratch) => unpackDebianPackage(env, scratch));
   }
   return checked(path, "debian");
 }
 
 /** Runs `--version`, so that a binary for another machine or a too old one is found out here. */
-async function checked(path: string, source: NatsServerSource): Promise<FoundServer> {
-  const output = await runCommand(path, ["--version"], { timeoutMs: 10_000 });
+async function checked(path: string, source: NatsServerSource, env = process.env): Promise<FoundServer> {
+  const output = await runCommand(path, ["--version"], { timeoutMs: 10_000, env });
   const version = /v?(\d+\.\d+\.\d+\S*)/.exec(output)?.[1];
   if (version === undefined) {
     throw new Error(`${path} --version printed "${output.trim().slice(0, 80)}", which names no version`);

@@ -13,7 +13,7 @@ export const natsServerVersion = "2.15.2";
  */
 const pinnedHashes: Readonly<Record<string, string>> = {};
 
-const releaseUrl = `https://github.com/nats-io/nats-server/releases/download/v${natsServerVersion}`;
+const publisherUrl = "https://github.com/nats-io/nats-server/releases/download";
 
 const connectTimeoutMs = 4_000;
 const downloadTimeoutMs = 120_000;
@@ -21,16 +21,21 @@ const buildTimeoutMs = 300_000;
 
 export const executableName: string = process.platform === "win32" ? "nats-server.exe" : "nats-server";
 
-/** Downloads this platform's archive, checks its SHA-256 and unpacks the server into `folder`. */
-export async function downloadRelease(folder: string): Promise<void> {
+/** Where releases come from: `NATS_RELEASES` names a mirror that is laid out like the publisher's. */
+export function releaseUrl(env: NodeJS.ProcessEnv): string {
+  return `${env["NATS_RELEASES"] ?? publisherUrl}/v${natsServerVersion}`;
+}
+
+/** Downloads this platform's archive from `source`, checks its SHA-256 and unpacks the server into `folder`. */
+export async function downloadRelease(source: string, folder: string): Promise<void> {
   const platform = `${process.platform === "win32" ? "windows" : process.platform}-${process.arch === "x64" ? "amd64" : process.arch}`;
   const name = `nats-server-v${natsServerVersion}-${platform}`;
   const extension = process.platform === "win32" ? "zip" : "tar.gz";
   const file = `${name}.${extension}`;
-  const url = `${releaseUrl}/${file}`;
+  const url = `${source}/${file}`;
   const archive = join(folder, `archive.${extension}`);
   const bytes = await download(url);
-  const expected = pinnedHashes[platform] ?? (await publishedHash(file));
+  const expected = pinnedHashes[platform] ?? (await publishedHash(source, file));
   const found = createHash("sha256").update(bytes).digest("hex");
   if (found !== expected) {
     throw new Error(`SHA-256 of ${url}: expected ${expected}, found ${found}`);
@@ -43,8 +48,8 @@ export async function downloadRelease(folder: string): Promise<void> {
   await rm(archive);
 }
 
-async function publishedHash(file: string): Promise<string> {
-  const list = new TextDecoder().decode(await download(`${releaseUrl}/SHA256SUMS`));
+async function publishedHash(source: string, file: string): Promise<string> {
+  const list = new TextDecoder().decode(await download(`${source}/SHA256SUMS`));
   const line = list.split("\n").find((entry) => entry.trim().endsWith(file));
   const hash = line?.trim().split(/\s+/, 1)[0];
   if (hash === undefined || !/^[0-9a-f]{64}$/.test(hash)) {
@@ -76,7 +81,7 @@ async function download(url: string): Promise<Uint8Array> {
 }
 
 /** Builds the pinned version with Go, which checks the source against its public checksum database. */
-export async function buildWithGo(folder: string): Promise<void> {
+export async function buildWithGo(env: NodeJS.ProcessEnv, folder: string): Promise<void> {
   const gobin = join(folder, "gobin");
   await mkdir(gobin, { recursive: true });
   await runCommand(
@@ -84,7 +89,7 @@ export async function buildWithGo(folder: string): Promise<void> {
     ["install", "-trimpath", "-ldflags=-s -w", `github.com/nats-io/nats-server/v2@v${natsServerVersion}`],
     {
       timeoutMs: buildTimeoutMs,
-      env: { ...process.env, GOBIN: gobin, GOFLAGS: "" },
+      env: { ...env, GOBIN: gobin, GOFLAGS: "" },
     },
   );
   await copyFile(join(gobin, executableName), join(folder, executableName));
@@ -93,8 +98,8 @@ export async function buildWithGo(folder: string): Promise<void> {
 }
 
 /** Unpacks Debian's package, which needs neither root nor an installation. */
-export async function unpackDebianPackage(folder: string): Promise<void> {
-  await runCommand("apt-get", ["download", "nats-server"], { timeoutMs: downloadTimeoutMs, cwd: folder });
+export async function unpackDebianPackage(env: NodeJS.ProcessEnv, folder: string): Promise<void> {
+  await runCommand("apt-get", ["download", "nats-server"], { timeoutMs: downloadTimeoutMs, cwd: folder, env });
   const [file] = (await runCommand("ls", [folder], { timeoutMs: 5_000 }))
     .split("\n")
     .filter((name) => name.endsWith(".deb"));

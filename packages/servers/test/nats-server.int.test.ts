@@ -8,7 +8,14 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { eventually } from "@throughline/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { findNatsServer, startNatsCluster, startNatsServer } from "../src/index.ts";
+import {
+  findNatsServer,
+  natsServerVersion,
+  type ServersError,
+  startNatsCluster,
+  startNatsServer,
+} from "../src/index.ts";
+import { startMirror } from "./release-mirror.ts";
 
 const sourceUrl = new URL("../src/index.ts", import.meta.url).href;
 
@@ -151,6 +158,19 @@ describe("finding a server", () => {
       code: "SERVERS_NOT_FOUND",
       attempts: [{ source: "NATS_SERVER", reason: expect.stringContaining(reason) }],
     });
+  });
+
+  test("downloads the release, checks its SHA-256 and caches the server; a changed archive is refused", async () => {
+    await using mirror = await startMirror(folder, (await findNatsServer()).path);
+    const env = { PATH: process.env["PATH"], NATS_RELEASES: mirror.url, THROUGHLINE_CACHE: join(folder, "cache") };
+    mirror.tamper(true);
+    const refused = await findNatsServer({ env: { ...env, PATH: "" } }).catch((error: ServersError) => error);
+    expect(refused).toMatchObject({ code: "SERVERS_NOT_FOUND" });
+    const release = (refused as ServersError).attempts.find(({ source }) => source.startsWith("release"));
+    expect(release?.reason).toMatch(/^SHA-256 of .*: expected [0-9a-f]{64}, found [0-9a-f]{64}$/);
+    mirror.tamper(false);
+    expect(await findNatsServer({ env })).toMatchObject({ source: "release", version: natsServerVersion });
+    expect(await findNatsServer({ env })).toMatchObject({ source: "cache" });
   });
 
   test("lists every try and the way out when there is none", async () => {
