@@ -1,8 +1,8 @@
 // Builds `dist` of every package, in the order of their dependencies: one JavaScript and one declaration file for each
-// source file, so that users step through what we wrote.
+// source file, so that users step through what we wrote. Each package carries the license.
 
 import { spawnSync } from "node:child_process";
-import { rmSync } from "node:fs";
+import { copyFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
 /** A package comes after those that it imports. */
@@ -13,6 +13,7 @@ export function buildPackages(): void {
   for (const name of packagesInOrder) {
     const folder = join("packages", name);
     rmSync(join(folder, "dist"), { recursive: true, force: true });
+    copyFileSync("LICENSE", join(folder, "LICENSE"));
     const { status, stdout } = spawnSync(
       process.execPath,
       ["node_modules/typescript/bin/tsc", "-p", join(folder, "tsconfig.build.json")],

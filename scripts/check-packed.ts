@@ -78,6 +78,8 @@ function importEntries(): void {
 
 function checkTypes(): void {
   writeFileSync(join(outside, "example.ts"), readmeExample());
+  const entries = packagesInOrder.map((name) => `export * as ${name} from "@throughline/${name}";`);
+  writeFileSync(join(outside, "entries.ts"), entries.join("\n"));
   const config = {
     compilerOptions: {
       strict: true,
@@ -87,13 +89,13 @@ function checkTypes(): void {
       types: [],
       skipLibCheck: false,
     },
-    files: ["example.ts"],
+    files: ["example.ts", "entries.ts"],
   };
   writeFileSync(join(outside, "tsconfig.json"), JSON.stringify(config));
   const nodeTypes = join(process.cwd(), "node_modules/@types");
   const tsc = join(process.cwd(), "node_modules/typescript/bin/tsc");
   runOrThrow(
-    "type-checking the example",
+    "type-checking every entry and the example",
     process.execPath,
     [tsc, "-p", ".", "--typeRoots", nodeTypes, "--types", "node"],
     outside,
