@@ -6,7 +6,7 @@ import { decodeKey, parseSubject } from "./event-subject.ts";
 import { parseJsonBody } from "./json-body.ts";
 import { ThroughlineError } from "./throughline-error.ts";
 import { maxTracestateLength, parseTraceparent } from "./trace-context.ts";
-import type { WireHeaders, WireMessage } from "./wire-message.ts";
+import type { StoredAt, WireHeaders, WireMessage } from "./wire-message.ts";
 
 /** Names of the headers that an event carries. */
 export const ceHeaders = {
@@ -29,13 +29,6 @@ const maxAttributeLength = 1_024;
 export interface ReceivedEvent {
   readonly envelope: Omit<EventEnvelope, "version"> & { readonly version: number | undefined };
   readonly data: unknown;
-}
-
-/** Where and when a message was stored; stands in for attributes that a sender outside the toolkit left out. */
-export interface StoredAt {
-  readonly stream: string;
-  readonly sequence: number;
-  readonly timeMs: number;
 }
 
 /** Writes the envelope as binary-mode headers. */

@@ -1,6 +1,6 @@
 // Public surface of @throughline/contracts.
 
-export { ceHeaders, type ReceivedEvent, readEvent, type StoredAt, writeEventHeaders } from "./cloud-events.ts";
+export { ceHeaders, type ReceivedEvent, readEvent, writeEventHeaders } from "./cloud-events.ts";
 export { type ErrorCode, type ErrorCodeEntry, errorCodes } from "./error-codes.ts";
 export {
   type AnyEventContract,
@@ -28,4 +28,4 @@ export { maxBodyBytes, maxBodyDepth, parseJsonBody } from "./json-body.ts";
 export { type FieldIssue, listIssues } from "./schema-validation.ts";
 export { ThroughlineError, type ThroughlineErrorOptions } from "./throughline-error.ts";
 export { formatTraceparent, maxTracestateLength, parseTraceparent, type TraceParent } from "./trace-context.ts";
-export type { WireHeaders, WireMessage } from "./wire-message.ts";
+export type { StoredAt, StoredWireMessage, WireHeaders, WireMessage } from "./wire-message.ts";

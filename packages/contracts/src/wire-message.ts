@@ -8,3 +8,16 @@ export interface WireMessage {
   readonly headers: WireHeaders;
   readonly body: Uint8Array;
 }
+
+/** Where and when a message was stored; stands in for attributes that a sender outside the toolkit left out. */
+export interface StoredAt {
+  readonly stream: string;
+  readonly sequence: number;
+  readonly timeMs: number;
+}
+
+/** A message with its place in a stream. */
+export interface StoredWireMessage {
+  readonly message: WireMessage;
+  readonly storedAt: StoredAt;
+}

@@ -6,6 +6,5 @@ export {
   type Journey,
   type JourneyEvent,
   type JourneyNode,
-  type StoredEventMessage,
 } from "./journey.ts";
 export { formatJourneyTree, type TreeOptions } from "./journey-tree.ts";

@@ -7,14 +7,9 @@ import {
   type ReceivedEvent,
   readEvent,
   type StoredAt,
+  type StoredWireMessage,
   type WireMessage,
 } from "@throughline/contracts";
-
-/** A message with its place in a stream. */
-export interface StoredEventMessage {
-  readonly message: WireMessage;
-  readonly storedAt: StoredAt;
-}
 
 /** One event of a journey, and what is known of the handling that published it. */
 export interface JourneyEvent {
@@ -63,7 +58,7 @@ export interface Journey {
 }
 
 /** Builds the graph; messages that are unreadable or of another journey are left out, repeated ids count once. */
-export function buildJourney(correlationId: string, messages: readonly StoredEventMessage[]): Journey {
+export function buildJourney(correlationId: string, messages: readonly StoredWireMessage[]): Journey {
   const read = messages.flatMap((stored) => {
     const received = tryRead(stored);
     return received?.envelope.correlationId === correlationId ? [{ ...stored, envelope: received.envelope }] : [];
@@ -85,7 +80,7 @@ export function buildJourney(correlationId: string, messages: readonly StoredEve
   };
 }
 
-function tryRead({ message, storedAt }: StoredEventMessage): ReceivedEvent | undefined {
+function tryRead({ message, storedAt }: StoredWireMessage): ReceivedEvent | undefined {
   try {
     return readEvent(message, storedAt);
   } catch {

@@ -1,6 +1,6 @@
-import { writeEventHeaders } from "@throughline/contracts";
+import { type StoredWireMessage, writeEventHeaders } from "@throughline/contracts";
 import { expect, test } from "vitest";
-import { buildJourney, type StoredEventMessage } from "./journey.ts";
+import { buildJourney } from "./journey.ts";
 import { formatJourneyTree } from "./journey-tree.ts";
 
 const trace = (span: string) => `00-0af7651916cd43dd8448eb211c80319c-${span.repeat(16)}-01`;
@@ -16,7 +16,7 @@ function stored(
     readonly receivedAfterMs: number;
     readonly attempt?: number;
   },
-): StoredEventMessage {
+): StoredWireMessage {
   const headers = writeEventHeaders({
     id,
     type,

@@ -2,4 +2,4 @@
 
 export { type NatsOptions, nats } from "./nats-transport.ts";
 export type { StreamOptions } from "./provisioning.ts";
-export { openStoredEvents, type StoredEventsReader, type StoredWireMessage } from "./read-stored-events.ts";
+export { openStoredEvents, type StoredEventsReader } from "./read-stored-events.ts";

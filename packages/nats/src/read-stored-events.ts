@@ -3,19 +3,13 @@
 import type { ConsumerInfo } from "@nats-io/jetstream";
 import type { Msg, NatsConnection } from "@nats-io/nats-core";
 import { createInbox } from "@nats-io/nats-core";
-import { encodeKey, type StoredAt, streamOfContext, type WireMessage } from "@throughline/contracts";
+import { encodeKey, type StoredWireMessage, streamOfContext } from "@throughline/contracts";
 import { silentLogger } from "@throughline/core";
 import { parseAckReply } from "./ack-reply.ts";
 import { decodeHeaderBlock } from "./header-block.ts";
 import { JetStreamApi } from "./jetstream-api.ts";
 import { openConnection } from "./open-connection.ts";
 import { rawHeaderBlock } from "./raw-message.ts";
-
-/** A message with its place in its stream. */
-export interface StoredWireMessage {
-  readonly message: WireMessage;
-  readonly storedAt: StoredAt;
-}
 
 export interface StoredEventsReader extends AsyncDisposable {
   readonly serverVersion: string;
