@@ -1,16 +1,19 @@
 // The same work in Go with nats.go, where Go is installed: built once a run into a temporary folder.
 
 import { spawnSync } from "node:child_process";
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
+/** Undefined: not built yet. Null: cannot be built. */
 let binary: string | null | undefined;
 
 /** Standard output of the Go program; undefined where it cannot be built. */
 export async function runGo(args: readonly string[]): Promise<string | undefined> {
-  binary ??= build();
+  if (binary === undefined) {
+    binary = build();
+  }
   if (binary === null) {
     return undefined;
   }
@@ -22,7 +25,9 @@ export async function runGo(args: readonly string[]): Promise<string | undefined
 }
 
 function build(): string | null {
-  const output = join(mkdtempSync(join(tmpdir(), "throughline-go-")), "peer");
+  const folder = mkdtempSync(join(tmpdir(), "throughline-go-"));
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+  const output = join(folder, "peer");
   const { status, stderr, error } = spawnSync("go", ["build", "-o", output, "."], {
     cwd: fileURLToPath(new URL("./go", import.meta.url)),
     encoding: "utf8",

@@ -94,7 +94,7 @@ export async function placeOrder(gatewayUrl: string, order: object): Promise<Pla
 }
 
 /** The journey of an order as it is stored at the moment. */
-export async function readJourney(system: OrderSystem, { orderId, correlationId }: PlacedOrder): Promise<Journey> {
+async function readJourney(system: OrderSystem, { orderId, correlationId }: PlacedOrder): Promise<Journey> {
   return buildJourney(correlationId, await system.events.eventsOfKey(contexts, orderId));
 }
 

@@ -5,8 +5,6 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 export interface RunSlot extends Disposable {
-  /** 1 for the first system on this machine. */
-  readonly number: number;
   readonly folder: string;
 }
 
@@ -19,7 +17,7 @@ export function takeRunSlot(stateFolder: string): RunSlot {
     const lock = join(folder, "pid");
     mkdirSync(folder, { recursive: true });
     if (tryLock(lock)) {
-      return { number, folder, [Symbol.dispose]: () => rmSync(lock, { force: true }) };
+      return { folder, [Symbol.dispose]: () => rmSync(lock, { force: true }) };
     }
   }
   throw new Error(`${maxSlots} systems run already; end one of them (their process ids: ${stateFolder}/system-*/pid).`);

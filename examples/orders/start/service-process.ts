@@ -31,7 +31,7 @@ const keptLines = 500;
 export class ServiceProcess {
   readonly name: ServiceName;
   /** The newest log entries. */
-  readonly log: LogEntry[] = [];
+  readonly #log: LogEntry[] = [];
   readonly #child: ChildProcess;
   readonly #exited: Promise<number | null>;
   readonly #logFile: string;
@@ -56,19 +56,10 @@ export class ServiceProcess {
     }
   }
 
-  get pid(): number | undefined {
-    return this.#child.pid;
-  }
-
-  /** Resolves with the process's exit code; null when a signal ended it. */
-  get exited(): Promise<number | null> {
-    return this.#exited;
-  }
-
   /** The log entry that says the service is at work: "ready", or "listening" for the gateway. */
   async ready(): Promise<LogEntry> {
     const wanted = this.name === "gateway" ? "listening" : "ready";
-    const entry = await Promise.race([this.waitForLog((entry) => entry.msg === wanted), this.#exited]);
+    const entry = await Promise.race([this.#waitForLog((entry) => entry.msg === wanted), this.#exited]);
     if (entry === null || typeof entry === "number") {
       throw new Error(
         `${this.name} ended before it was ready (exit code ${entry}): ${this.#explainEnd()}\nLog: ${this.#logFile}`,
@@ -79,9 +70,9 @@ export class ServiceProcess {
 
   /** The last error in the log, for people; the last lines where there is none. */
   #explainEnd(): string {
-    const err = this.log.findLast(({ level, err }) => level >= errorLevel && err !== undefined)?.err;
+    const err = this.#log.findLast(({ level, err }) => level >= errorLevel && err !== undefined)?.err;
     return err === undefined
-      ? this.log
+      ? this.#log
           .slice(-5)
           .map(({ msg }) => `\n  ${msg}`)
           .join("")
@@ -89,8 +80,8 @@ export class ServiceProcess {
   }
 
   /** The first entry that fits, past or to come. */
-  waitForLog(fits: (entry: LogEntry) => boolean): Promise<LogEntry> {
-    const past = this.log.find(fits);
+  #waitForLog(fits: (entry: LogEntry) => boolean): Promise<LogEntry> {
+    const past = this.#log.find(fits);
     if (past !== undefined) {
       return Promise.resolve(past);
     }
@@ -124,9 +115,9 @@ export class ServiceProcess {
   #onLine(line: string): void {
     appendFileSync(this.#logFile, `${line}\n`);
     const entry = parseEntry(line);
-    this.log.push(entry);
-    if (this.log.length > keptLines) {
-      this.log.shift();
+    this.#log.push(entry);
+    if (this.#log.length > keptLines) {
+      this.#log.shift();
     }
     this.#onEntry?.(entry);
   }

@@ -13,7 +13,7 @@ import {
 import type { Clock } from "./clock.ts";
 import { handlingHeader } from "./handling-header.ts";
 import { contextOfSpan, recordFailure, type Tracing, traceHeadersOf } from "./tracing.ts";
-import type { PublishReceipt, TransportConnection } from "./transport.ts";
+import type { TransportConnection } from "./transport.ts";
 
 /** The handling that publishes: its event is the cause, and its facts travel with what it publishes. */
 export interface PublishingCause {
@@ -72,7 +72,7 @@ export class EventPublisher {
       }
       const body = Buffer.from(JSON.stringify(data));
       this.#tracing.describeSend(span, envelope, subject, body.length);
-      await this.#store(subject, headers, body, envelope.id);
+      await this.#connection.publish({ subject, headers, body, messageId: envelope.id });
       return envelope;
     } catch (error) {
       recordFailure(span, error);
@@ -80,10 +80,6 @@ export class EventPublisher {
     } finally {
       span.end();
     }
-  }
-
-  #store(subject: string, headers: Map<string, string>, body: Uint8Array, messageId: string): Promise<PublishReceipt> {
-    return this.#connection.publish({ subject, headers, body, messageId });
   }
 
   #requireAllowed(contract: AnyEventContract): void {
@@ -122,6 +118,7 @@ export class EventPublisher {
       ...traceHeadersOf(span),
     };
   }
+
   /** Now as RFC 3339; many events share a millisecond. */
   #timestamp(): string {
     const now = this.#clock.now();

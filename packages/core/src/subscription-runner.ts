@@ -56,6 +56,7 @@ export function subscriptionTopology(subscription: Subscription): SubscriptionTo
 
 /** One delivery under way. */
 interface Handling extends LaneTask {
+  readonly type: string;
   readonly delivery: Delivery;
   readonly receivedAtMs: number;
   /** Attempts that failed here while the message was held, on top of the broker's delivery count. */
@@ -131,7 +132,8 @@ export class SubscriptionRunner {
       this.#lateDeliveries.push(delivery);
       return;
     }
-    if (!subscription.contracts.has(typeOfSubject(delivery.message.subject))) {
+    const type = typeOfSubject(delivery.message.subject);
+    if (!subscription.contracts.has(type)) {
       // Servers before 2.10 filter by one subject only and deliver neighbours too.
       delivery.acknowledge();
       this.#consumption?.grant(1);
@@ -139,6 +141,7 @@ export class SubscriptionRunner {
     }
     const now = clock.now();
     const handling: Handling = {
+      type,
       key: keyOfSubject(delivery.message.subject),
       delivery,
       receivedAtMs: now,
@@ -157,7 +160,7 @@ export class SubscriptionRunner {
     const { subscription, tracing } = this.#parts;
     const { delivery } = handling;
     const attempt = delivery.attempt + handling.heldAttempts;
-    const span = tracing.startProcess(typeOfSubject(delivery.message.subject), subscription.durable, delivery, attempt);
+    const span = tracing.startProcess(handling.type, subscription.durable, delivery, attempt);
     if (delivery.attempt > subscription.policy.retry.attempts + crashAllowance) {
       const error = new ThroughlineError(
         "BUS_ATTEMPTS_EXHAUSTED",

@@ -8,6 +8,7 @@ import { followStatus, openConnection } from "./open-connection.ts";
 import { provisionConsumer, provisionStream, type StreamOptions } from "./provisioning.ts";
 import { PullConsumption } from "./pull-consumption.ts";
 import { ServerFeatures } from "./server-features.ts";
+import { waitAtMost } from "./wait-at-most.ts";
 
 export interface NatsOptions {
   /** One address or several of a cluster. Default: the environment's `NATS_URL` (comma-separated), else 127.0.0.1:4222. */
@@ -98,8 +99,7 @@ async function connectService(
       }
       publisher.close();
       if (!connection.isClosed()) {
-        const gaveUp = new Promise<void>((resolve) => setTimeout(resolve, flushTimeoutMs).unref());
-        await Promise.race([connection.flush(), gaveUp]);
+        await waitAtMost(flushTimeoutMs, connection.flush());
         await connection.close();
       }
     },

@@ -9,6 +9,7 @@ import { decodeHeaderBlock, type HeaderBlock } from "./header-block.ts";
 import { JetStreamDelivery } from "./jetstream-delivery.ts";
 import { rawHeaderBlock } from "./raw-message.ts";
 import type { ServerFeatures } from "./server-features.ts";
+import { waitAtMost } from "./wait-at-most.ts";
 
 export interface PullParts {
   readonly connection: NatsConnection;
@@ -27,6 +28,7 @@ const expiresMs = 10_000;
 const heartbeatMs = 1_000;
 /** Silence after which a pull counts as lost. */
 const silenceMs = 3 * heartbeatMs;
+const drainTimeoutMs = 1_000;
 const nanosPerMs = 1_000_000;
 const firstPauseMs = 50;
 const maxPauseMs = 2_000;
@@ -86,8 +88,7 @@ export class PullConsumption implements Consumption {
     if (this.#parts.connection.isClosed()) {
       return;
     }
-    const gaveUp = new Promise<void>((resolve) => setTimeout(resolve, 1_000).unref());
-    await Promise.race([this.#subscription.drain(), gaveUp]);
+    await waitAtMost(drainTimeoutMs, this.#subscription.drain());
   }
 
   /** Forgets what was asked for and asks anew: after a reconnect the old requests are gone. */

@@ -3,13 +3,7 @@
 import { connect, headers as createHeaders } from "@nats-io/transport-node";
 import { defineEvent } from "@throughline/contracts";
 import { defineService, type Logger, run, silentLogger } from "@throughline/core";
-import {
-  type FoundServer,
-  findDebianNatsServer,
-  findNatsServer,
-  type NatsServer,
-  startNatsServer,
-} from "@throughline/servers";
+import { findServersToTest, type NatsServer, startNatsServer } from "@throughline/servers";
 import { eventually } from "@throughline/testing";
 import { afterAll, beforeAll, describe, expect, vi, test as vitestTest } from "vitest";
 import { z } from "zod";
@@ -30,23 +24,13 @@ function defineContext() {
   };
 }
 
-const modern = await findNatsServer();
-/** Debian's server is the floor; where it cannot be unpacked, its tests are counted as skipped and say why. */
-const floor = await findDebianNatsServer().catch((error: Error) => error.message);
-
-describe.each([
-  { name: "the modern server", found: modern },
-  {
-    name: typeof floor === "string" ? `Debian's server, which cannot be had: ${floor}` : "Debian's server",
-    found: floor,
-  },
-])("on $name", ({ found }) => {
-  const test = vitestTest.skipIf(typeof found === "string");
+describe.each(await findServersToTest())("on $name", ({ server: found }) => {
+  const test = vitestTest.skipIf(found === undefined);
   let server: NatsServer;
   const settings = () => ({ transport: nats({ servers: server.url }), logger: silentLogger, signals: false });
 
   beforeAll(async () => {
-    server = await startNatsServer({ server: found as FoundServer });
+    server = await startNatsServer(found && { server: found });
   });
   afterAll(async () => {
     await server[Symbol.asyncDispose]();

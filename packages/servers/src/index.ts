@@ -14,3 +14,4 @@ export { type NatsServer, type NatsServerOptions, startNatsServer } from "./nats
 export { natsServerVersion } from "./nats-server-release.ts";
 export { type ProvidedNats, provideNats } from "./provide-nats.ts";
 export { type FailedAttempt, ServersError } from "./servers-error.ts";
+export { findServersToTest, type ServerToTest } from "./servers-to-test.ts";

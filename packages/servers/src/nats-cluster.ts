@@ -18,7 +18,6 @@ export async function startNatsCluster(options: Omit<NatsServerOptions, "dataFol
     createServer(found, options, ports[index], {
       name: `n${index + 1}`,
       cluster: "throughline",
-      ports: ports[index],
       routes,
     });
   const servers = await Promise.all([create(0), create(1), create(2)]);

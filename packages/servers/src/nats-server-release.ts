@@ -1,7 +1,7 @@
 // The pinned release of nats-server, and how to get it from its publisher: an archive with a known hash, or its source.
 
 import { createHash } from "node:crypto";
-import { chmod, copyFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, copyFile, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { runCommand } from "./run-command.ts";
 
@@ -100,9 +100,7 @@ export async function buildWithGo(env: NodeJS.ProcessEnv, folder: string): Promi
 /** Unpacks Debian's package, which needs neither root nor an installation. */
 export async function unpackDebianPackage(env: NodeJS.ProcessEnv, folder: string): Promise<void> {
   await runCommand("apt-get", ["download", "nats-server"], { timeoutMs: downloadTimeoutMs, cwd: folder, env });
-  const [file] = (await runCommand("ls", [folder], { timeoutMs: 5_000 }))
-    .split("\n")
-    .filter((name) => name.endsWith(".deb"));
+  const file = (await readdir(folder)).find((name) => name.endsWith(".deb"));
   if (file === undefined) {
     throw new Error("apt-get downloaded no package");
   }

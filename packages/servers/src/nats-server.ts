@@ -45,11 +45,10 @@ const readyTimeoutMs = 20_000;
 const readyPollMs = 15;
 const portTries = 3;
 
-/** Ports, routes and name of one member of a cluster. */
+/** Name and routes of one member of a cluster. */
 export interface ClusterMember {
   readonly name: string;
   readonly cluster: string;
-  readonly ports: ServerPorts;
   readonly routes: readonly number[];
 }
 

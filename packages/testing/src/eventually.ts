@@ -7,18 +7,21 @@ export interface EventuallyOptions {
   readonly intervalMs?: number;
 }
 
-/** Repeats `check` until it neither throws nor returns false or undefined; rejects with its last failure. */
+/** A count of 0 is as much "not yet" as false is. */
+type Falsy = undefined | null | false | 0 | "";
+
+/** Repeats `check` until it neither throws nor returns anything falsy; rejects with its last failure. */
 export async function eventually<Result>(
   check: () => Result | Promise<Result>,
   { timeoutMs = 10_000, intervalMs = 20 }: EventuallyOptions = {},
-): Promise<Exclude<Result, undefined | false>> {
+): Promise<Exclude<Result, Falsy>> {
   const deadline = Date.now() + timeoutMs;
   for (;;) {
     let failure: unknown;
     try {
       const result = await check();
-      if (result !== undefined && result !== false) {
-        return result as Exclude<Result, undefined | false>;
+      if (result) {
+        return result as Exclude<Result, Falsy>;
       }
       failure = new Error(`still ${String(result)}`);
     } catch (error) {
