@@ -1,6 +1,7 @@
 // The owner's end of a guardian: a server process that cannot outlive the process that started it.
 
 import { type ChildProcess, spawn } from "node:child_process";
+import { rm } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
@@ -23,18 +24,27 @@ export interface StartOrder {
   readonly logFile: string;
 }
 
+/** What `start` says when somebody ended the guardian from outside. */
+const guardianEnded = "the guardian process ended";
+
 export class GuardedProcess implements AsyncDisposable {
   readonly #guardian: ChildProcess;
   readonly #gone: Promise<void>;
   #pid: number | undefined;
   #waiters: { readonly wants: readonly GuardianEvent["event"][]; resolve(event: GuardianEvent): void }[] = [];
   #exited = false;
+  #guardianLost = false;
+  readonly #folder: string | undefined;
 
   constructor(folderToRemove?: string) {
+    this.#folder = folderToRemove;
     const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
     const script = fileURLToPath(new URL(`./guardian.${extension}`, import.meta.url));
     this.#guardian = spawn(process.execPath, [script], { stdio: ["pipe", "pipe", "inherit"], detached: true });
-    this.#gone = new Promise((resolve) => this.#guardian.once("close", () => resolve()));
+    this.#gone = new Promise((resolve) => {
+      this.#guardian.once("close", () => resolve());
+      this.#guardian.once("error", () => resolve());
+    });
     this.#guardian.stdin?.on("error", () => undefined);
     if (this.#guardian.stdout !== null) {
       createInterface({ input: this.#guardian.stdout }).on("line", (line) => this.#onEvent(JSON.parse(line)));
@@ -50,7 +60,11 @@ export class GuardedProcess implements AsyncDisposable {
     return this.#pid;
   }
 
+  /** Rejects when the server cannot be started, a guardian that is gone included. */
   async start(order: StartOrder): Promise<void> {
+    if (this.#guardianLost) {
+      throw new Error(guardianEnded);
+    }
     this.#exited = false;
     const outcome = this.#next("started", "failed");
     this.#tell({ order: "start", ...order });
@@ -83,6 +97,10 @@ export class GuardedProcess implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#guardian.stdin?.end();
     await this.#gone;
+    if (this.#folder !== undefined) {
+      // The guardian did this, unless it was ended before its time.
+      await rm(this.#folder, { recursive: true, force: true });
+    }
   }
 
   #tell(order: GuardianOrder): void {
@@ -109,6 +127,7 @@ export class GuardedProcess implements AsyncDisposable {
 
   /** Whoever ended the guardian from outside did not end the server with it. */
   #onGuardianGone(): void {
+    this.#guardianLost = true;
     if (this.#pid !== undefined) {
       try {
         process.kill(this.#pid, "SIGKILL");
@@ -116,7 +135,7 @@ export class GuardedProcess implements AsyncDisposable {
         // It is gone already.
       }
     }
-    this.#onEvent({ event: "failed", message: "the guardian process ended" });
+    this.#onEvent({ event: "failed", message: guardianEnded });
     this.#onEvent({ event: "exited", code: null, signal: null });
   }
 }

@@ -8,6 +8,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { eventually } from "@throughline/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { GuardedProcess } from "../src/guarded-process.ts";
 import {
   findNatsServer,
   natsServerVersion,
@@ -32,6 +33,11 @@ function isRunning(pid: number): boolean {
   } catch {
     return false;
   }
+}
+
+function findParent(pid: number): Promise<number> {
+  const ps = spawn("ps", ["-o", "ppid=", "-p", String(pid)], { stdio: ["ignore", "pipe", "inherit"] });
+  return new Promise((resolve) => ps.stdout.once("data", (data) => resolve(Number(String(data)))));
 }
 
 /** The first line that a server sends to a client: INFO and its facts. */
@@ -101,15 +107,25 @@ describe("a started server", () => {
     await eventually(async () => !(await exists(dirname(logFile))));
   });
 
+  test("cannot be started without its guardian, says so, and still leaves no folder", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "throughline-test-"));
+    const orphan = new GuardedProcess(folder);
+    const order = { command: "sleep", args: ["60"], logFile: join(folder, "log") };
+    await orphan.start(order);
+    const guardian = await findParent(orphan.pid ?? 0);
+    process.kill(guardian, "SIGKILL");
+    await eventually(() => orphan.hasExited);
+    await expect(orphan.start(order)).rejects.toThrow("guardian");
+    await orphan[Symbol.asyncDispose]();
+    expect(await exists(folder)).toBe(false);
+  });
+
   test("ends when its guardian is killed", async () => {
     await using server = await startNatsServer();
     const pid = server.pid ?? 0;
-    const { promise, resolve } = Promise.withResolvers<string>();
-    const ps = spawn("ps", ["-o", "ppid=", "-p", String(pid)], { stdio: ["ignore", "pipe", "inherit"] });
-    ps.stdout.once("data", (data) => resolve(String(data)));
-    process.kill(Number(await promise), "SIGKILL");
+    const guardian = await findParent(pid);
+    process.kill(guardian, "SIGKILL");
     await eventually(() => !isRunning(pid));
-    await rm(dirname(server.logFile), { recursive: true, force: true });
   });
 });
 
