@@ -2,6 +2,7 @@
 // @see https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/nats-protocol-binding.md
 
 import type { EventEnvelope } from "./event-envelope.ts";
+import { deriveEventId } from "./event-id.ts";
 import { decodeKey, parseSubject } from "./event-subject.ts";
 import { parseJsonBody } from "./json-body.ts";
 import { ThroughlineError } from "./throughline-error.ts";
@@ -63,21 +64,38 @@ export function readEvent({ subject, headers, body }: WireMessage, stored: Store
   const contentType = headers.get("content-type") ?? headers.get(ceHeaders.datacontenttype);
   if (contentType?.startsWith("application/cloudevents+json")) {
     const { attributes, data } = readStructured(body);
-    return { envelope: readEnvelope(subject, attributes, headers, stored, (name) => name), data };
+    return { envelope: readEnvelope(subject, attributes, headers, stored, structuredPlace), data };
   }
   if (contentType !== undefined && !isJson(contentType)) {
     throw invalidAttribute(ceHeaders.datacontenttype, "a JSON media type", contentType);
   }
   const attributes: AttributeReader = (name) => decodeAttribute(headers, ceHeaders[name]);
-  return {
-    envelope: readEnvelope(subject, attributes, headers, stored, (name) => ceHeaders[name]),
-    data: parseJsonBody(body),
-  };
+  const envelope = readEnvelope(subject, attributes, headers, stored, binaryPlace);
+  const occurrence = scheduledBy(headers) === "recurring" ? asOccurrence(envelope, stored) : envelope;
+  return { envelope: occurrence, data: parseJsonBody(body) };
+}
+
+/** Whether the server stored this message when its time had come, and whether more of its schedule will follow. */
+export function scheduledBy(headers: WireHeaders): "once" | "recurring" | undefined {
+  const next = headers.get("nats-schedule-next");
+  if (next === undefined) {
+    return undefined;
+  }
+  return next === "purge" ? "once" : "recurring";
+}
+
+/** Each occurrence of a recurring schedule carries the same headers; what tells them apart is where they are stored. */
+function asOccurrence(envelope: ReceivedEvent["envelope"], stored: StoredAt): ReceivedEvent["envelope"] {
+  const id = deriveEventId(envelope.id, stored.stream, String(stored.sequence));
+  return { ...envelope, id, correlationId: id, time: new Date(stored.timeMs).toISOString() };
 }
 
 type AttributeName = keyof typeof ceHeaders;
 type AttributeReader = (name: AttributeName) => string | undefined;
 type AttributePlace = (name: AttributeName) => string;
+
+const binaryPlace: AttributePlace = (name) => ceHeaders[name];
+const structuredPlace: AttributePlace = (name) => name;
 
 function readEnvelope(
   subject: string,

@@ -23,6 +23,9 @@ export type ErrorCode =
   | "BUS_ATTEMPTS_EXHAUSTED"
   | "BUS_STOPPED"
   | "BUS_HEADER_RESERVED"
+  | "BUS_PUBLISH_INVALID"
+  | "BUS_BATCH_INCOMPLETE"
+  | "BUS_FEATURE_UNSUPPORTED"
   | "NATS_UNREACHABLE"
   | "NATS_UNAUTHORIZED"
   | "NATS_SERVER_UNSUPPORTED"
@@ -89,6 +92,18 @@ export const errorCodes: Readonly<Record<ErrorCode, ErrorCodeEntry>> = {
     retryable: false,
     remedy: "Choose a header name that does not begin with `ce-`, `nats-`, `throughline-` or `trace`.",
   },
+  BUS_PUBLISH_INVALID: {
+    retryable: false,
+    remedy: "Correct the options of publish that the message names; nothing was sent.",
+  },
+  BUS_BATCH_INCOMPLETE: {
+    retryable: true,
+    remedy: "Publish the events that details.failed lists again, each under its id; the others are stored.",
+  },
+  BUS_FEATURE_UNSUPPORTED: {
+    retryable: false,
+    remedy: "Run a server that has the feature (the details name its first version), or do without it.",
+  },
   NATS_UNREACHABLE: {
     retryable: true,
     remedy: "Check that nats-server runs at this address (NATS_URL) and that the network lets you through.",
@@ -112,7 +127,7 @@ export const errorCodes: Readonly<Record<ErrorCode, ErrorCodeEntry>> = {
   },
   NATS_PUBLISH_UNCONFIRMED: {
     retryable: true,
-    remedy: "Publish again with the same event id: the stream drops the duplicate if the first one was stored.",
+    remedy: "Publish again with the same `id` (details.eventId): the stream drops it if the first one was stored.",
   },
   NATS_PAYLOAD_TOO_LARGE: {
     retryable: false,

@@ -67,6 +67,16 @@ export function subjectOfEvent(type: string, key: unknown): string {
   return `${type}.${encodeKey(key)}`;
 }
 
+/**
+ * Where an event waits for its time: `<context>._scheduled.<event>.<name>`, in the stream of its context but outside of
+ * what any subscription filters. A schedule of the same name takes the place of the earlier one.
+ * @throws CONTRACT_KEY_INVALID
+ */
+export function subjectOfSchedule(type: string, name: string): string {
+  const { context, event } = parseEventType(type);
+  return `${context}._scheduled.${event}.${encodeKey(name)}`;
+}
+
 /** Type and encoded key of a subject; undefined when it has not exactly three tokens. */
 export function parseSubject(subject: string): { readonly type: string; readonly keyToken: string } | undefined {
   const first = subject.indexOf(".");

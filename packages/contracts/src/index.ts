@@ -1,6 +1,6 @@
 // Public surface of @throughline/contracts.
 
-export { ceHeaders, type ReceivedEvent, readEvent, writeEventHeaders } from "./cloud-events.ts";
+export { ceHeaders, type ReceivedEvent, readEvent, scheduledBy, writeEventHeaders } from "./cloud-events.ts";
 export { type ErrorCode, type ErrorCodeEntry, errorCodes } from "./error-codes.ts";
 export {
   type AnyEventContract,
@@ -23,6 +23,7 @@ export {
   parseSubject,
   streamOfContext,
   subjectOfEvent,
+  subjectOfSchedule,
 } from "./event-subject.ts";
 export { maxBodyBytes, maxBodyDepth, parseJsonBody } from "./json-body.ts";
 export { type FieldIssue, listIssues } from "./schema-validation.ts";

@@ -7,8 +7,9 @@ import {
   type ReceivedEvent,
   readEvent,
   ThroughlineError,
+  type WireHeaders,
 } from "@throughline/contracts";
-import type { EventPublisher, PublishingCause } from "./event-publisher.ts";
+import type { EventPublisher, PublishEntry, PublishingCause } from "./event-publisher.ts";
 import type { Logger } from "./logger.ts";
 import type { HandlerContext, Subscription } from "./service.ts";
 import { contextOfSpan, runInContext } from "./tracing.ts";
@@ -70,38 +71,60 @@ async function readUnversioned(contract: AnyEventContract, received: ReceivedEve
   throw newestFailure;
 }
 
-/** The context of one attempt; signal and logger are made when a handler first asks for them. */
+/** What all attempts of one subscription share. */
+export interface AttemptParts {
+  readonly durable: string;
+  readonly publisher: EventPublisher;
+  readonly logger: Logger;
+}
+
+/** The context of one attempt; signal, logger and the functions are made when a handler first asks for them. */
 export class AttemptContext implements HandlerContext, PublishingCause {
   readonly event: EventEnvelope;
-  readonly durable: string;
+  readonly headers: WireHeaders;
   readonly attempt: number;
   readonly receivedAtMs: number;
+  readonly deadlineMs: number;
   readonly span: Span;
-  readonly #publisher: EventPublisher;
-  readonly #logger: Logger;
-  #controller: AbortController | undefined;
-  #log: Logger | undefined;
-  #published: Map<string, number> | undefined;
+  readonly #parts: AttemptParts;
+  #controller: AbortController | undefined = undefined;
+  #log: Logger | undefined = undefined;
+  #published: Map<string, number> | undefined = undefined;
 
   constructor(
+    parts: AttemptParts,
     event: EventEnvelope,
+    headers: WireHeaders,
     attempt: number,
     receivedAtMs: number,
+    deadlineMs: number,
     span: Span,
-    parts: { readonly durable: string; readonly publisher: EventPublisher; readonly logger: Logger },
   ) {
+    this.#parts = parts;
     this.event = event;
+    this.headers = headers;
     this.attempt = attempt;
     this.receivedAtMs = receivedAtMs;
+    this.deadlineMs = deadlineMs;
     this.span = span;
-    this.durable = parts.durable;
-    this.#publisher = parts.publisher;
-    this.#logger = parts.logger;
   }
 
-  /** Bound, so that a handler may destructure it. */
-  readonly publish: HandlerContext["publish"] = (contract, data) =>
-    this.#publisher.publish(contract, data, this) as Promise<EventEnvelope<typeof contract.type>>;
+  get durable(): string {
+    return this.#parts.durable;
+  }
+
+  get publish(): HandlerContext["publish"] {
+    return (contract, data, options) =>
+      this.#parts.publisher.publish(contract, data, options, this) as Promise<EventEnvelope<typeof contract.type>>;
+  }
+
+  get publishAll(): HandlerContext["publishAll"] {
+    return (events, options) => this.#parts.publisher.publishAll(events as readonly PublishEntry[], options, this);
+  }
+
+  get cancelSchedule(): HandlerContext["cancelSchedule"] {
+    return (contract, name) => this.#parts.publisher.cancelSchedule(contract, name);
+  }
 
   get signal(): AbortSignal {
     this.#controller ??= new AbortController();
@@ -109,7 +132,7 @@ export class AttemptContext implements HandlerContext, PublishingCause {
   }
 
   get log(): Logger {
-    this.#log ??= this.#logger.child({
+    this.#log ??= this.#parts.logger.child({
       eventId: this.event.id,
       correlationId: this.event.correlationId,
       traceId: this.span.spanContext().traceId,

@@ -7,13 +7,16 @@ import {
   deriveEventId,
   type EventEnvelope,
   subjectOfEvent,
+  subjectOfSchedule,
   ThroughlineError,
   writeEventHeaders,
 } from "@throughline/contracts";
 import type { Clock } from "./clock.ts";
 import { handlingHeader } from "./handling-header.ts";
+import { addUserHeaders, type PublishAllOptions, type PublishOptions, requireValidId } from "./publish-options.ts";
+import { type MessageSchedule, timingOfSchedule } from "./schedule.ts";
 import { contextOfSpan, recordFailure, type Tracing, traceHeadersOf } from "./tracing.ts";
-import type { TransportConnection } from "./transport.ts";
+import type { OutgoingMessage, TransportConnection } from "./transport.ts";
 
 /** The handling that publishes: its event is the cause, and its facts travel with what it publishes. */
 export interface PublishingCause {
@@ -25,6 +28,17 @@ export interface PublishingCause {
   /** How often this attempt has published this type and key before. */
   countOf(subject: string): number;
 }
+
+/** One event of a batch. */
+export type PublishEntry = readonly [contract: AnyEventContract, data: unknown, options?: PublishOptions];
+
+interface PreparedEvent {
+  readonly envelope: EventEnvelope;
+  readonly message: OutgoingMessage;
+}
+
+/** What the server takes in one atomic batch. */
+const maxAtomicEvents = 1_000;
 
 export class EventPublisher {
   readonly #service: string;
@@ -55,7 +69,12 @@ export class EventPublisher {
     this.#stopped = true;
   }
 
-  async publish(contract: AnyEventContract, data: unknown, cause?: PublishingCause): Promise<EventEnvelope> {
+  async publish(
+    contract: AnyEventContract,
+    data: unknown,
+    options?: PublishOptions,
+    cause?: PublishingCause,
+  ): Promise<EventEnvelope> {
     this.#requireAllowed(contract);
     const span = this.#tracing.startSend(contract.type, cause && contextOfSpan(cause.span));
     try {
@@ -63,22 +82,91 @@ export class EventPublisher {
       if (valid instanceof Promise) {
         await valid;
       }
-      const key = contract.keyOf(data);
-      const subject = subjectOfEvent(contract.type, key);
-      const envelope = this.#createEnvelope(contract, key, subject, span, cause);
-      const headers = writeEventHeaders(envelope);
-      if (cause !== undefined) {
-        headers.set(handlingHeader.name, handlingHeader.format(cause));
-      }
-      const body = Buffer.from(JSON.stringify(data));
-      this.#tracing.describeSend(span, envelope, subject, body.length);
-      await this.#connection.publish({ subject, headers, body, messageId: envelope.id });
+      const { envelope, message } = this.#prepare(contract, data, options, span, cause);
+      await this.#connection.publish(message);
       return envelope;
     } catch (error) {
       recordFailure(span, error);
       throw error;
     } finally {
       span.end();
+    }
+  }
+
+  /** @throws BUS_BATCH_INCOMPLETE when some were stored and some were not; the failure itself for an atomic batch */
+  async publishAll(
+    entries: readonly PublishEntry[],
+    { atomic = false }: PublishAllOptions = {},
+    cause?: PublishingCause,
+  ): Promise<readonly EventEnvelope[]> {
+    if (entries.length === 0) {
+      return [];
+    }
+    if (atomic) {
+      return await this.#publishAtomically(entries, cause);
+    }
+    const results = await Promise.allSettled(
+      entries.map(([contract, data, options]) => this.publish(contract, data, options, cause)),
+    );
+    const failures = results.flatMap((result, index) =>
+      result.status === "rejected" ? [{ index, reason: result.reason as unknown }] : [],
+    );
+    if (failures.length > 0) {
+      throw batchIncomplete(entries, failures);
+    }
+    return results.map((result) => (result as PromiseFulfilledResult<EventEnvelope>).value);
+  }
+
+  /** Whether there was something to cancel. */
+  async cancelSchedule(contract: AnyEventContract, name: string): Promise<boolean> {
+    this.#requireAllowed(contract);
+    return await this.#connection.cancelSchedule(contract.stream, subjectOfSchedule(contract.type, name));
+  }
+
+  async #publishAtomically(entries: readonly PublishEntry[], cause?: PublishingCause): Promise<EventEnvelope[]> {
+    this.#requireAtomic(entries);
+    const parent = cause && contextOfSpan(cause.span);
+    const spans = entries.map(([contract]) => this.#tracing.startCreate(contract.type, parent));
+    let batchSpan: Span | undefined;
+    try {
+      await Promise.all(entries.map(([contract, data]) => contract.parse(data)));
+      const prepared = entries.map(([contract, data, options], index) =>
+        this.#prepare(contract, data, options, spans[index] as Span, cause),
+      );
+      batchSpan = this.#tracing.startSendBatch((entries[0] as PublishEntry)[0].context, spans, parent);
+      await this.#connection.publishAtomically(prepared.map(({ message }) => message));
+      return prepared.map(({ envelope }) => envelope);
+    } catch (error) {
+      for (const span of spans) {
+        recordFailure(span, error);
+      }
+      if (batchSpan !== undefined) {
+        recordFailure(batchSpan, error);
+      }
+      throw error;
+    } finally {
+      for (const span of spans) {
+        span.end();
+      }
+      batchSpan?.end();
+    }
+  }
+
+  #requireAtomic(entries: readonly PublishEntry[]): void {
+    const contexts = new Set(entries.map(([contract]) => contract.context));
+    for (const [contract] of entries) {
+      this.#requireAllowed(contract);
+    }
+    const problem =
+      contexts.size > 1
+        ? `all events belong to one context; found ${[...contexts].join(", ")}`
+        : entries.length > maxAtomicEvents
+          ? `at most ${maxAtomicEvents} events; found ${entries.length}`
+          : entries.some(([, , options]) => options?.schedule !== undefined)
+            ? "a scheduled event is published by itself"
+            : undefined;
+    if (problem !== undefined) {
+      throw new ThroughlineError("BUS_PUBLISH_INVALID", `An atomic batch has limits: ${problem}.`);
     }
   }
 
@@ -95,23 +183,58 @@ export class EventPublisher {
     }
   }
 
+  #prepare(
+    contract: AnyEventContract,
+    data: unknown,
+    options: PublishOptions | undefined,
+    span: Span,
+    cause: PublishingCause | undefined,
+  ): PreparedEvent {
+    const key = contract.keyOf(data);
+    const subject = subjectOfEvent(contract.type, key);
+    const now = this.#clock.now();
+    const timing = options?.schedule && timingOfSchedule(options.schedule, now);
+    const dueMs = timing !== undefined && "atMs" in timing ? timing.atMs : now;
+    const envelope = this.#createEnvelope(contract, key, subject, dueMs, options?.id, span, cause);
+    const headers = writeEventHeaders(envelope);
+    if (cause !== undefined) {
+      headers.set(handlingHeader.name, handlingHeader.format(cause));
+    }
+    if (options?.headers !== undefined) {
+      addUserHeaders(headers, options.headers);
+    }
+    const body = Buffer.from(JSON.stringify(data));
+    this.#tracing.describeSend(span, envelope, subject, body.length);
+    const message: OutgoingMessage = { subject, headers, body, messageId: envelope.id, orderKey: key };
+    if (timing === undefined) {
+      return { envelope, message };
+    }
+    const name = options?.schedule?.name ?? envelope.id;
+    const schedule: MessageSchedule = { subject: subjectOfSchedule(contract.type, name), timing };
+    return { envelope, message: { ...message, schedule } };
+  }
+
   #createEnvelope(
     contract: AnyEventContract,
     key: string,
     subject: string,
+    timeMs: number,
+    givenId: string | undefined,
     span: Span,
     cause: PublishingCause | undefined,
   ): EventEnvelope {
     const id =
-      cause === undefined
-        ? createEventId()
-        : deriveEventId(cause.event.id, cause.durable, subject, String(cause.countOf(subject)));
+      givenId !== undefined
+        ? requireValidId(givenId)
+        : cause === undefined
+          ? createEventId()
+          : deriveEventId(cause.event.id, cause.durable, subject, String(cause.countOf(subject)));
     return {
       id,
       type: contract.type,
       version: contract.latestVersion,
       source: `/${this.#service}`,
-      time: this.#timestamp(),
+      time: this.#timestamp(timeMs),
       key,
       correlationId: cause?.event.correlationId ?? id,
       ...(cause === undefined ? undefined : { causationId: cause.event.id }),
@@ -119,13 +242,30 @@ export class EventPublisher {
     };
   }
 
-  /** Now as RFC 3339; many events share a millisecond. */
-  #timestamp(): string {
-    const now = this.#clock.now();
-    if (now !== this.#timestampMs) {
-      this.#timestampMs = now;
-      this.#timestampText = new Date(now).toISOString();
+  /** As RFC 3339; many events share a millisecond. */
+  #timestamp(timeMs: number): string {
+    if (timeMs !== this.#timestampMs) {
+      this.#timestampMs = timeMs;
+      this.#timestampText = new Date(timeMs).toISOString();
     }
     return this.#timestampText;
   }
+}
+
+function batchIncomplete(
+  entries: readonly PublishEntry[],
+  failures: readonly { readonly index: number; readonly reason: unknown }[],
+): ThroughlineError {
+  const failed = failures.map(({ index, reason }) => ({
+    index,
+    type: entries[index]?.[0].type,
+    ...(reason instanceof ThroughlineError
+      ? { code: reason.code, eventId: reason.details["eventId"] }
+      : { code: String(reason) }),
+  }));
+  return new ThroughlineError(
+    "BUS_BATCH_INCOMPLETE",
+    `${failures.length} of ${entries.length} events were not stored; the first: ${String(failures[0]?.reason)}`,
+    { details: { stored: entries.length - failures.length, failed }, cause: failures[0]?.reason },
+  );
 }

@@ -2,7 +2,7 @@
 
 import type { Clock } from "./clock.ts";
 import { type MemoryStream, matchesSubject, type StoredMessage } from "./memory-stream.ts";
-import type { Consumption, Delivery, SubscriptionTopology } from "./transport.ts";
+import type { Consumption, ConsumptionListener, Delivery, SubscriptionTopology } from "./transport.ts";
 
 interface Pending {
   readonly message: StoredMessage;
@@ -11,7 +11,7 @@ interface Pending {
 
 interface Instance {
   credits: number;
-  readonly onDelivery: (delivery: Delivery) => void;
+  readonly listener: ConsumptionListener;
 }
 
 export class MemoryDurable {
@@ -38,8 +38,8 @@ export class MemoryDurable {
     stream.onStored(offer);
   }
 
-  consume(onDelivery: (delivery: Delivery) => void): Consumption {
-    const instance: Instance = { credits: 0, onDelivery };
+  consume(listener: ConsumptionListener): Consumption {
+    const instance: Instance = { credits: 0, listener };
     this.#instances.push(instance);
     return {
       grant: (count) => {
@@ -52,7 +52,7 @@ export class MemoryDurable {
           this.#instances.splice(index, 1);
         }
       },
-      health: () => ({ pulling: this.#instances.includes(instance) }),
+      health: () => ({ pulling: this.#instances.includes(instance), lag: this.#pending.length }),
     };
   }
 
@@ -83,7 +83,7 @@ export class MemoryDurable {
       instance.credits--;
       // Instances take turns.
       this.#instances.push(...this.#instances.splice(this.#instances.indexOf(instance), 1));
-      instance.onDelivery(this.#createDelivery(pending));
+      instance.listener.onDelivery(this.#createDelivery(pending));
     }
   }
 

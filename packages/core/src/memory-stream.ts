@@ -24,9 +24,15 @@ export class MemoryStream {
     this.subjects = subjects;
   }
 
+  /** Whether the duplicate window holds this message id. */
+  holds(messageId: string, timeMs: number): boolean {
+    const seen = this.#seen.get(messageId);
+    return seen !== undefined && timeMs - seen.timeMs < duplicateWindowMs;
+  }
+
   store({ messageId, subject, headers, body }: OutgoingMessage, timeMs: number): PublishReceipt {
     const seen = this.#seen.get(messageId);
-    if (seen !== undefined && timeMs - seen.timeMs < duplicateWindowMs) {
+    if (seen !== undefined && this.holds(messageId, timeMs)) {
       return { stream: this.name, sequence: seen.sequence, duplicate: true };
     }
     const sequence = this.messages.length + 1;

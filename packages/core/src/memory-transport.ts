@@ -3,6 +3,7 @@
 import { ThroughlineError } from "@throughline/contracts";
 import { type Clock, systemClock } from "./clock.ts";
 import { MemoryDurable } from "./memory-durable.ts";
+import { MemorySchedules } from "./memory-schedules.ts";
 import { MemoryStream, matchesSubject, type StoredMessage } from "./memory-stream.ts";
 import type { Transport, TransportConnection } from "./transport.ts";
 
@@ -16,6 +17,17 @@ export interface MemoryTransport extends Transport {
 export function createMemoryTransport({ clock = systemClock }: { readonly clock?: Clock } = {}): MemoryTransport {
   const streams = new Map<string, MemoryStream>();
   const durables = new Map<string, MemoryDurable>();
+
+  const schedules = new MemorySchedules(clock);
+  const streamOf = (subject: string): MemoryStream => {
+    const taking = [...streams.values()].find(({ subjects }) =>
+      subjects.some((pattern) => matchesSubject(pattern, subject)),
+    );
+    if (taking === undefined) {
+      throw new ThroughlineError("NATS_PUBLISH_REJECTED", `No stream takes the subject ${subject}.`);
+    }
+    return taking;
+  };
 
   const connect = (): TransportConnection => {
     let connected = true;
@@ -31,21 +43,31 @@ export function createMemoryTransport({ clock = systemClock }: { readonly clock?
           durables.set(name, durables.get(name) ?? new MemoryDurable(stream, subscription, clock));
         }
       },
+      supports: (feature) => feature !== "cron",
       async publish(message) {
-        const stream = [...streams.values()].find(({ subjects }) =>
-          subjects.some((pattern) => matchesSubject(pattern, message.subject)),
-        );
-        if (stream === undefined) {
-          throw new ThroughlineError("NATS_PUBLISH_REJECTED", `No stream takes the subject ${message.subject}.`);
+        const stream = streamOf(message.subject);
+        if (message.schedule === undefined) {
+          return stream.store(message, clock.now());
         }
-        return stream.store(message, clock.now());
+        return schedules.set(stream, message, message.schedule);
       },
-      async consume(subscription, onDelivery) {
+      async publishAtomically(messages) {
+        const now = clock.now();
+        const targets = messages.map((message) => ({ message, stream: streamOf(message.subject) }));
+        if (targets.some(({ message, stream }) => stream.holds(message.messageId, now))) {
+          throw new ThroughlineError("NATS_PUBLISH_REJECTED", "The batch holds a message id that is stored already.");
+        }
+        for (const { message, stream } of targets) {
+          stream.store(message, now);
+        }
+      },
+      cancelSchedule: async (_stream, subject) => schedules.cancel(subject),
+      async consume(subscription, listener) {
         const durable = durables.get(`${subscription.stream}/${subscription.durable}`);
         if (durable === undefined) {
           throw new ThroughlineError("NATS_REQUEST_FAILED", `Durable ${subscription.durable} is not provisioned.`);
         }
-        return durable.consume(onDelivery);
+        return durable.consume(listener);
       },
       health: () => ({ connected }),
       async close() {

@@ -3,9 +3,9 @@
 import type { AnyEventContract, EventEnvelope } from "@throughline/contracts";
 import { type Clock, systemClock } from "./clock.ts";
 import { deadLetterStream } from "./dead-letter.ts";
-import { EventPublisher } from "./event-publisher.ts";
+import { EventPublisher, type PublishEntry } from "./event-publisher.ts";
 import { createConsoleLogger, type Logger } from "./logger.ts";
-import type { Publish, Service } from "./service.ts";
+import type { CancelSchedule, Publish, PublishAll, Service } from "./service.ts";
 import { SubscriptionRunner, subscriptionTopology } from "./subscription-runner.ts";
 import { Tracing } from "./tracing.ts";
 import type { ConsumptionHealth, Topology, Transport } from "./transport.ts";
@@ -36,7 +36,9 @@ export interface ServiceHealth {
 export interface RunningService<Published extends AnyEventContract = AnyEventContract> extends AsyncDisposable {
   readonly name: string;
   /** Publishes an event that no handled event caused: it begins a journey. Declared events only. */
-  publish: Publish<Published>;
+  readonly publish: Publish<Published>;
+  readonly publishAll: PublishAll<Published>;
+  readonly cancelSchedule: CancelSchedule<Published>;
   health(): ServiceHealth;
   /** Stops pulling, waits for handlers, flushes acks, closes. Safe to call more than once. */
   stop(): Promise<void>;
@@ -105,7 +107,10 @@ export async function run<Published extends AnyEventContract>(
   logger.info({ subscriptions: runners.map(({ durable }) => durable), server: connection.peer }, "ready");
   return {
     name,
-    publish: async (contract, data) => (await publisher.publish(contract, data)) as EventEnvelope<typeof contract.type>,
+    publish: (contract, data, options) =>
+      publisher.publish(contract, data, options) as Promise<EventEnvelope<typeof contract.type>>,
+    publishAll: (events, options) => publisher.publishAll(events as readonly PublishEntry[], options),
+    cancelSchedule: (contract, name) => publisher.cancelSchedule(contract, name),
     health: () => {
       const subscriptions = Object.fromEntries(runners.map((runner) => [runner.durable, runner.health()]));
       const transportHealth = connection.health();

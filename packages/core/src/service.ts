@@ -7,9 +7,11 @@ import {
   type EventInput,
   isKebabCase,
   ThroughlineError,
+  type WireHeaders,
 } from "@throughline/contracts";
 import type { Logger } from "./logger.ts";
 import { definePolicy, type Policy, type PolicyOptions } from "./policy.ts";
+import type { PublishAllOptions, PublishOptions } from "./publish-options.ts";
 
 /** What a handler is given beside the data. */
 export interface HandlerContext<Published extends AnyEventContract = AnyEventContract, Type extends string = string> {
@@ -21,19 +23,50 @@ export interface HandlerContext<Published extends AnyEventContract = AnyEventCon
   readonly signal: AbortSignal;
   /** Carries the service's name, and event, correlation and trace ids. */
   readonly log: Logger;
+  /** The event's headers as they came, names in lower case: what the publisher added is among them. */
+  readonly headers: WireHeaders;
   /**
    * Publishes an event that this one caused; resolves once it is stored. Its id is derived from this event's, so a
    * repeated attempt repeats the id and the stream keeps one.
    * @throws BUS_EVENT_UNDECLARED, CONTRACT_DATA_INVALID, NATS_PUBLISH_REJECTED
    */
-  publish: Publish<Published>;
+  readonly publish: Publish<Published>;
+  readonly publishAll: PublishAll<Published>;
+  readonly cancelSchedule: CancelSchedule<Published>;
 }
 
-/** Publishes one declared event; resolves with its envelope once it is stored. */
+/**
+ * Publishes one declared event; resolves with its envelope once it is stored, or once its schedule is.
+ * Events of one key are stored in the order of the calls, whatever has to be tried again.
+ * @throws BUS_EVENT_UNDECLARED, BUS_HEADER_RESERVED, BUS_PUBLISH_INVALID, BUS_FEATURE_UNSUPPORTED,
+ * CONTRACT_DATA_INVALID, NATS_PUBLISH_REJECTED, NATS_PUBLISH_UNCONFIRMED, NATS_PAYLOAD_TOO_LARGE
+ */
 export type Publish<Published extends AnyEventContract> = <Contract extends Published>(
   contract: Contract,
   data: EventInput<Contract>,
+  options?: PublishOptions,
 ) => Promise<EventEnvelope<Contract["type"]>>;
+
+/**
+ * Publishes many events, `[contract, data, options?]` each; resolves with their envelopes once all are stored.
+ * @throws BUS_BATCH_INCOMPLETE when some were stored and some were not, and what `publish` throws with `atomic: true`
+ */
+export type PublishAll<Published extends AnyEventContract> = <const Contracts extends readonly Published[]>(
+  events: readonly [...{ [Index in keyof Contracts]: EventToPublish<Contracts[Index]> }],
+  options?: PublishAllOptions,
+) => Promise<readonly EventEnvelope[]>;
+
+export type EventToPublish<Contract> = readonly [
+  contract: Contract,
+  data: EventInput<Contract>,
+  options?: PublishOptions,
+];
+
+/** Cancels what waits under a schedule's name (by default the event's id); false when nothing waits there any more. */
+export type CancelSchedule<Published extends AnyEventContract> = <Contract extends Published>(
+  contract: Contract,
+  name: string,
+) => Promise<boolean>;
 
 /** Handles one event. Returning acks it; throwing leads to a retry, or to the dead letters. */
 export type Handler<Contract extends AnyEventContract, Published extends AnyEventContract> = (

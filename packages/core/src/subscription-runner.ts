@@ -5,12 +5,14 @@ import type { Span } from "@opentelemetry/api";
 import { ThroughlineError } from "@throughline/contracts";
 import type { Clock } from "./clock.ts";
 import { type DeadLetterReason, storeDeadLetter } from "./dead-letter.ts";
-import { AttemptContext, callHandler, type ReadableEvent, readDelivery } from "./event-handling.ts";
+import { AttemptContext, type AttemptParts, callHandler, type ReadableEvent, readDelivery } from "./event-handling.ts";
 import type { EventPublisher } from "./event-publisher.ts";
 import { decideFailureOutcome } from "./failure-outcome.ts";
-import { Lanes, type LaneTask } from "./lanes.ts";
+import { Handling } from "./handling.ts";
+import { Lanes } from "./lanes.ts";
 import type { Logger } from "./logger.ts";
 import type { Subscription } from "./service.ts";
+import { SettledSequences } from "./settled-sequences.ts";
 import { spanEventNames } from "./telemetry-names.ts";
 import { recordFailure, type Tracing } from "./tracing.ts";
 import type {
@@ -51,28 +53,18 @@ export function subscriptionTopology(subscription: Subscription): SubscriptionTo
     filterSubjects: [...subscription.contracts.keys()].map((type) => `${type}.*`),
     startFrom: subscription.startFrom,
     ackWaitMs,
+    keepOrder: subscription.order === "key",
   };
-}
-
-/** One delivery under way. */
-interface Handling extends LaneTask {
-  readonly type: string;
-  readonly delivery: Delivery;
-  readonly receivedAtMs: number;
-  /** Attempts that failed here while the message was held, on top of the broker's delivery count. */
-  heldAttempts: number;
-  lastExtendedMs: number;
-  firstFailureMs: number | undefined;
-  /** Set while the handler runs. */
-  running: { readonly context: AttemptContext; readonly deadlineMs: number; expire(error: Error): void } | undefined;
-  cancelPark: (() => void) | undefined;
 }
 
 export class SubscriptionRunner {
   readonly #parts: RunnerParts;
+  readonly #attemptParts: AttemptParts;
   readonly #lanes: Lanes<Handling>;
   readonly #maxInFlight: number;
-  readonly #handlings = new Set<Handling>();
+  /** What is under way, by its sequence in the stream. */
+  readonly #handlings = new Map<number, Handling>();
+  readonly #settled = new SettledSequences();
   /** What arrived after pulling had stopped. */
   readonly #lateDeliveries: Delivery[] = [];
   #consumption: Consumption | undefined;
@@ -81,9 +73,11 @@ export class SubscriptionRunner {
   #whenIdle: (() => void) | undefined;
 
   constructor(parts: RunnerParts) {
+    const { subscription, publisher, logger } = parts;
     this.#parts = parts;
-    this.#lanes = new Lanes(parts.subscription.concurrency);
-    this.#maxInFlight = Math.max(64, parts.subscription.concurrency * 2);
+    this.#attemptParts = { durable: subscription.durable, publisher, logger };
+    this.#lanes = new Lanes(subscription.concurrency);
+    this.#maxInFlight = Math.max(64, subscription.concurrency * 2);
   }
 
   get durable(): string {
@@ -92,9 +86,10 @@ export class SubscriptionRunner {
 
   async start(): Promise<void> {
     const { connection, subscription } = this.#parts;
-    this.#consumption = await connection.consume(subscriptionTopology(subscription), (delivery) =>
-      this.#accept(delivery),
-    );
+    this.#consumption = await connection.consume(subscriptionTopology(subscription), {
+      onDelivery: (delivery) => this.#accept(delivery),
+      onReplay: () => this.#settled.clear(),
+    });
     this.#scheduleSweep();
     this.#consumption.grant(this.#maxInFlight);
   }
@@ -110,14 +105,14 @@ export class SubscriptionRunner {
   async stop(graceMs: number): Promise<void> {
     this.#draining = true;
     const waiting = this.#lanes.clear();
-    const parked = [...this.#handlings].filter(({ cancelPark }) => cancelPark !== undefined);
+    const parked = [...this.#handlings.values()].filter(({ cancelPark }) => cancelPark !== undefined);
     for (const handling of parked) {
       handling.cancelPark?.();
     }
     await this.#consumption?.stop();
     for (const handling of [...waiting, ...parked]) {
       handling.delivery.retry(giveBackDelayMs);
-      this.#handlings.delete(handling);
+      this.#forget(handling);
     }
     for (const delivery of this.#lateDeliveries) {
       delivery.retry(giveBackDelayMs);
@@ -127,44 +122,43 @@ export class SubscriptionRunner {
   }
 
   #accept(delivery: Delivery): void {
-    const { subscription, clock } = this.#parts;
+    const { sequence } = delivery.storedAt;
+    const held = this.#handlings.get(sequence);
+    if (held !== undefined) {
+      // The broker lost patience, or an extension got lost: it is still the same work.
+      held.delivery = delivery;
+      this.#consumption?.grant(1);
+      return;
+    }
+    if (this.#settled.has(sequence)) {
+      delivery.acknowledge();
+      this.#consumption?.grant(1);
+      return;
+    }
     if (this.#draining) {
       this.#lateDeliveries.push(delivery);
       return;
     }
-    const type = typeOfSubject(delivery.message.subject);
-    if (!subscription.contracts.has(type)) {
+    const { subscription, clock } = this.#parts;
+    const handling = new Handling(delivery, clock.now(), this.#attempt);
+    if (!subscription.contracts.has(handling.type)) {
       // Servers before 2.10 filter by one subject only and deliver neighbours too.
       delivery.acknowledge();
       this.#consumption?.grant(1);
       return;
     }
-    const now = clock.now();
-    const handling: Handling = {
-      type,
-      key: keyOfSubject(delivery.message.subject),
-      delivery,
-      receivedAtMs: now,
-      heldAttempts: 0,
-      lastExtendedMs: now,
-      firstFailureMs: undefined,
-      running: undefined,
-      cancelPark: undefined,
-      start: () => this.#attempt(handling),
-    };
-    this.#handlings.add(handling);
+    this.#handlings.set(sequence, handling);
     this.#lanes.enqueue(handling);
   }
 
-  #attempt(handling: Handling): void {
+  readonly #attempt = (handling: Handling): void => {
     const { subscription, tracing } = this.#parts;
     const { delivery } = handling;
-    const attempt = delivery.attempt + handling.heldAttempts;
-    const span = tracing.startProcess(handling.type, subscription.durable, delivery, attempt);
-    if (delivery.attempt > subscription.policy.retry.attempts + crashAllowance) {
+    const span = tracing.startProcess(handling.type, subscription.durable, delivery, handling.attempt);
+    if (handling.firstAttempt > subscription.policy.retry.attempts + crashAllowance) {
       const error = new ThroughlineError(
         "BUS_ATTEMPTS_EXHAUSTED",
-        `Delivered ${delivery.attempt} times; each time the work ended without an outcome.`,
+        `Delivered ${handling.firstAttempt} times; each time the work ended without an outcome.`,
       );
       recordFailure(span, error);
       void this.#deadLetter(handling, span, "crashed-repeatedly", error);
@@ -174,67 +168,76 @@ export class SubscriptionRunner {
       const event = readDelivery(delivery, subscription);
       if (event instanceof Promise) {
         event.then(
-          (readable) => this.#handle(handling, readable, attempt, span),
-          (error: unknown) => this.#fail(handling, span, attempt, error, true),
+          (readable) => this.#handle(handling, readable, span),
+          (error: unknown) => this.#fail(handling, span, error, true),
         );
       } else {
-        this.#handle(handling, event, attempt, span);
+        this.#handle(handling, event, span);
       }
     } catch (error) {
-      this.#fail(handling, span, attempt, error, true);
+      this.#fail(handling, span, error, true);
     }
-  }
+  };
 
-  #handle(handling: Handling, { envelope, data }: ReadableEvent, attempt: number, span: Span): void {
-    const { subscription, tracing, publisher, logger, clock } = this.#parts;
-    tracing.describeProcess(span, envelope, handling.delivery.message.body.length);
-    const now = clock.now();
-    const context = new AttemptContext(envelope, attempt, handling.receivedAtMs, span, {
-      durable: subscription.durable,
-      publisher,
-      logger,
-    });
-    let settled = false;
-    const settle = (error: unknown, failed: boolean) => {
-      if (settled) {
-        return;
-      }
-      settled = true;
-      handling.running = undefined;
-      if (failed) {
-        this.#fail(handling, span, attempt, error, false);
-      } else {
-        span.end();
-        handling.delivery.acknowledge();
-        this.#finish(handling);
-      }
-    };
-    handling.running = {
-      context,
-      deadlineMs: now + subscription.policy.timeoutMs,
-      expire: (error) => {
-        context.abort(error);
-        settle(error, true);
-      },
-    };
+  #handle(handling: Handling, { envelope, data }: ReadableEvent, span: Span): void {
+    const { subscription, tracing, clock } = this.#parts;
+    const { message } = handling.delivery;
+    tracing.describeProcess(span, envelope, message.body.length);
+    const deadlineMs = clock.now() + subscription.policy.timeoutMs;
+    const context = new AttemptContext(
+      this.#attemptParts,
+      envelope,
+      message.headers,
+      handling.attempt,
+      handling.receivedAtMs,
+      deadlineMs,
+      span,
+    );
+    handling.running = context;
     try {
       const result = callHandler(subscription, data, context);
       if (isPromiseLike(result)) {
         result.then(
-          () => settle(undefined, false),
-          (error: unknown) => settle(error, true),
+          () => this.#attemptSucceeded(handling, context),
+          (error: unknown) => this.#attemptFailed(handling, context, error),
         );
       } else {
-        settle(undefined, false);
+        this.#attemptSucceeded(handling, context);
       }
     } catch (error) {
-      settle(error, true);
+      this.#attemptFailed(handling, context, error);
+    }
+  }
+
+  #attemptSucceeded(handling: Handling, context: AttemptContext): void {
+    if (handling.running === context) {
+      handling.running = undefined;
+      context.span.end();
+      handling.delivery.acknowledge();
+      this.#finish(handling, true);
+    }
+  }
+
+  #attemptFailed(handling: Handling, context: AttemptContext, error: unknown): void {
+    if (handling.running === context) {
+      handling.running = undefined;
+      this.#fail(handling, context.span, error, false);
+    }
+  }
+
+  /** Ends an attempt from outside: its handler is told, and whatever it still does has no say any more. */
+  #expire(handling: Handling, error: ThroughlineError): void {
+    const { running } = handling;
+    if (running !== undefined) {
+      running.abort(error);
+      this.#attemptFailed(handling, running, error);
     }
   }
 
   /** Ends the attempt's span with its error and does what the failure leads to. */
-  #fail(handling: Handling, span: Span, attempt: number, thrown: unknown, unreadable: boolean): void {
+  #fail(handling: Handling, span: Span, thrown: unknown, unreadable: boolean): void {
     const { subscription, clock } = this.#parts;
+    const { attempt } = handling;
     const error = thrown instanceof Error ? thrown : new Error(String(thrown));
     handling.firstFailureMs ??= clock.now();
     recordFailure(span, error);
@@ -252,17 +255,17 @@ export class SubscriptionRunner {
       span.end();
       this.#log(handling).warn({ err: error, attempt }, "last attempt failed; dropped as the policy says");
       handling.delivery.terminate("dropped after the last attempt");
-      this.#finish(handling);
+      this.#finish(handling, true);
     }
   }
 
   #retry(handling: Handling, delayMs: number, holdKey: boolean): void {
     if (this.#draining || !holdKey) {
       handling.delivery.retry(delayMs);
-      this.#finish(handling);
+      this.#finish(handling, false);
       return;
     }
-    handling.heldAttempts++;
+    handling.countHeldAttempt();
     this.#park(handling, delayMs, () => this.#lanes.resume(handling));
   }
 
@@ -279,7 +282,7 @@ export class SubscriptionRunner {
 
   async #deadLetter(handling: Handling, span: Span, reason: DeadLetterReason, error: Error): Promise<void> {
     const { service, subscription, clock, connection } = this.#parts;
-    const attempts = handling.delivery.attempt + handling.heldAttempts;
+    const attempts = handling.attempt;
     const firstFailureMs = handling.firstFailureMs ?? clock.now();
     const facts = { service, subscription: subscription.name, reason, error, attempts, firstFailureMs };
     try {
@@ -291,24 +294,32 @@ export class SubscriptionRunner {
         "the dead letter could not be stored; the event is kept and tried again",
       );
       handling.delivery.retry(deadLetterRetryMs);
-      this.#finish(handling);
+      this.#finish(handling, false);
       return;
     }
     span.addEvent(spanEventNames.deadLettered, { "throughline.dead_letter.reason": reason });
     span.end();
     this.#log(handling).error({ err: error, reason, attempts }, "dead-lettered");
     handling.delivery.terminate(`dead-lettered: ${reason}`);
-    this.#finish(handling);
+    this.#finish(handling, true);
   }
 
-  #finish(handling: Handling): void {
-    this.#handlings.delete(handling);
+  /** `settled`: the message is done with, and would be answered the same way if it came again. */
+  #finish(handling: Handling, settled: boolean): void {
+    if (settled) {
+      this.#settled.add(handling.delivery.storedAt.sequence);
+    }
+    this.#forget(handling);
     this.#lanes.release(handling);
     if (!this.#draining) {
       this.#consumption?.grant(1);
     } else if (this.#handlings.size === 0) {
       this.#whenIdle?.();
     }
+  }
+
+  #forget(handling: Handling): void {
+    this.#handlings.delete(handling.delivery.storedAt.sequence);
   }
 
   async #waitUntilIdle(graceMs: number): Promise<void> {
@@ -320,8 +331,8 @@ export class SubscriptionRunner {
       const cancel = clock.schedule(graceMs, () => {
         const error = new ThroughlineError("BUS_STOPPED", "The service stopped before the handler was done.");
         logger.warn({ running: this.#handlings.size }, "grace period over; running handlers are aborted");
-        for (const handling of this.#handlings) {
-          handling.running?.expire(error);
+        for (const handling of this.#handlings.values()) {
+          this.#expire(handling, error);
         }
         resolve();
       });
@@ -344,10 +355,10 @@ export class SubscriptionRunner {
 
   #sweep(now: number): void {
     const { timeoutMs } = this.#parts.subscription.policy;
-    for (const handling of this.#handlings) {
+    for (const handling of this.#handlings.values()) {
       if (handling.running !== undefined && now >= handling.running.deadlineMs) {
         const error = new ThroughlineError("BUS_HANDLER_TIMEOUT", `The handler took longer than ${timeoutMs} ms.`);
-        handling.running.expire(error);
+        this.#expire(handling, error);
       } else if (now - handling.lastExtendedMs >= ackWaitMs / sweepsPerAckWait) {
         handling.lastExtendedMs = now;
         handling.delivery.extend();
@@ -364,15 +375,6 @@ export class SubscriptionRunner {
       streamSequence: handling.delivery.storedAt.sequence,
     });
   }
-}
-
-function typeOfSubject(subject: string): string {
-  const end = subject.indexOf(".", subject.indexOf(".") + 1);
-  return end < 0 ? subject : subject.slice(0, end);
-}
-
-function keyOfSubject(subject: string): string {
-  return subject.slice(subject.indexOf(".", subject.indexOf(".") + 1) + 1);
 }
 
 function isPromiseLike(value: unknown): value is PromiseLike<unknown> {

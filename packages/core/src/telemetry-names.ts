@@ -11,6 +11,7 @@ export const attributeNames = {
   messageId: "messaging.message.id",
   conversationId: "messaging.message.conversation_id",
   bodySize: "messaging.message.body.size",
+  batchMessageCount: "messaging.batch.message_count",
   consumerGroup: "messaging.consumer.group.name",
   serverAddress: "server.address",
   serverPort: "server.port",

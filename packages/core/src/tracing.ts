@@ -17,7 +17,7 @@ import {
   type Tracer,
   trace,
 } from "@opentelemetry/api";
-import { type EventEnvelope, formatTraceparent, parseTraceparent } from "@throughline/contracts";
+import { type EventEnvelope, formatTraceparent, parseTraceparent, scheduledBy } from "@throughline/contracts";
 import { attributeNames as names } from "./telemetry-names.ts";
 import type { Delivery, TransportPeer } from "./transport.ts";
 
@@ -39,6 +39,24 @@ export class Tracing {
     return this.#tracer.startSpan(`send ${type}`, { kind: SpanKind.PRODUCER }, parent);
   }
 
+  /** The PRODUCER span of one event of an atomic batch, whose `send` span links to it. */
+  startCreate(type: string, parent: Context = contextApi.active()): Span {
+    return this.#tracer.startSpan(`create ${type}`, { kind: SpanKind.PRODUCER }, parent);
+  }
+
+  /** The CLIENT span that sends an atomic batch. */
+  startSendBatch(context: string, created: readonly Span[], parent: Context = contextApi.active()): Span {
+    const links = created.map((span) => ({ context: span.spanContext() }));
+    const attributes = {
+      ...this.#peer,
+      [names.operationName]: "send",
+      [names.operationType]: "send",
+      [names.destinationName]: context,
+      [names.batchMessageCount]: created.length,
+    };
+    return this.#tracer.startSpan(`send ${context}`, { kind: SpanKind.CLIENT, links, attributes }, parent);
+  }
+
   describeSend(span: Span, envelope: EventEnvelope, subject: string, bodyBytes: number): void {
     if (!span.isRecording()) {
       return;
@@ -50,13 +68,18 @@ export class Tracing {
     setEventAttributes(span, envelope, bodyBytes);
   }
 
-  /** The CONSUMER span of one attempt: child of the sender's span, and linked to it. */
+  /**
+   * The CONSUMER span of one attempt: child of the sender's span, and linked to it. What was scheduled begins a trace of
+   * its own, with the link alone: a trace that waits for days helps nobody.
+   */
   startProcess(type: string, durable: string, delivery: Delivery, attempt: number): Span {
     const producer = readSpanContext(
       delivery.message.headers.get("traceparent"),
       delivery.message.headers.get("tracestate"),
     );
-    const parent = producer === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, producer);
+    const { headers } = delivery.message;
+    const isOwnTrace = producer === undefined || scheduledBy(headers) !== undefined;
+    const parent = isOwnTrace ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, producer);
     const links: Link[] = producer === undefined ? [] : [{ context: producer }];
     const span = this.#tracer.startSpan(`process ${type}`, { kind: SpanKind.CONSUMER, links }, parent);
     if (span.isRecording()) {

@@ -2,6 +2,7 @@
 
 import type { StoredAt, WireMessage } from "@throughline/contracts";
 import type { Logger } from "./logger.ts";
+import type { MessageSchedule } from "./schedule.ts";
 
 /** Where a transport is started for one service. */
 export interface Transport {
@@ -13,19 +14,30 @@ export interface TransportOptions {
   readonly logger: Logger;
 }
 
+/** What depends on the server. What is missing is refused with BUS_FEATURE_UNSUPPORTED, never ignored. */
+export const transportFeatures = ["atomic-batch", "schedule", "cron"] as const;
+export type TransportFeature = (typeof transportFeatures)[number];
+
 /** One service's connection. */
 export interface TransportConnection {
   /** Name and version of what is at the other end, for logs and spans. */
   readonly peer: TransportPeer;
   /** Creates the streams and durable consumers that are missing. Safe to run from many instances at once. */
   provision(topology: Topology): Promise<void>;
+  /** What the server at the other end can do. */
+  supports(feature: TransportFeature): boolean;
   /**
    * Resolves once the message is stored. Transient failures are retried under the same `messageId`, which the stream
-   * uses to drop repetitions. Rejects with a ThroughlineError.
+   * uses to drop repetitions; messages of one `orderKey` are stored in the order of the calls. Rejects with a
+   * ThroughlineError: BUS_FEATURE_UNSUPPORTED, NATS_PUBLISH_REJECTED, NATS_PUBLISH_UNCONFIRMED, NATS_PAYLOAD_TOO_LARGE.
    */
   publish(message: OutgoingMessage): Promise<PublishReceipt>;
+  /** Resolves once all messages are stored, side by side; rejects when none is. All of one stream, none scheduled. */
+  publishAtomically(messages: readonly OutgoingMessage[]): Promise<void>;
+  /** Removes what waits at a schedule's subject; false when nothing did. */
+  cancelSchedule(stream: string, subject: string): Promise<boolean>;
   /** Starts delivering; nothing flows before the first `grant`. */
-  consume(subscription: SubscriptionTopology, onDelivery: (delivery: Delivery) => void): Promise<Consumption>;
+  consume(subscription: SubscriptionTopology, listener: ConsumptionListener): Promise<Consumption>;
   health(): TransportHealth;
   /** Sends what is buffered (acks included) and closes. */
   close(): Promise<void>;
@@ -40,6 +52,10 @@ export interface TransportPeer {
 
 export interface OutgoingMessage extends WireMessage {
   readonly messageId: string;
+  /** Messages of one order key keep their order, retries included. */
+  readonly orderKey?: string;
+  /** Store it at its subject when the time has come. */
+  readonly schedule?: MessageSchedule;
 }
 
 export interface PublishReceipt {
@@ -70,6 +86,18 @@ export interface SubscriptionTopology {
   readonly startFrom: "first" | "new";
   /** A delivery that is neither settled nor extended for this long is delivered again. */
   readonly ackWaitMs: number;
+  /**
+   * After an interruption, deliver again what was on its way before anything that comes later. Costs a wait of up to
+   * `ackWaitMs` after each interruption.
+   */
+  readonly keepOrder: boolean;
+}
+
+/** Who takes the deliveries of one durable. */
+export interface ConsumptionListener {
+  onDelivery(delivery: Delivery): void;
+  /** Somebody set the durable back, or made it anew: what was settled before comes again, and is meant to. */
+  onReplay(): void;
 }
 
 /** A running delivery of one durable. */
@@ -85,6 +113,8 @@ export interface ConsumptionHealth {
   /** Connected and asking for messages (or all granted ones were delivered). */
   readonly pulling: boolean;
   readonly problem?: string;
+  /** Events that are stored and not delivered yet, as of some seconds ago; absent until first known. */
+  readonly lag?: number;
 }
 
 export interface TransportHealth {

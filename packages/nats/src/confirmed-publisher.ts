@@ -1,14 +1,17 @@
 // Publishes and waits for the stream's word, many at a time. One wildcard inbox takes all confirmations, so a
 // publication costs no subscription and no request object of its own: that is what makes it faster than a request each.
+// Lanes hold the key of what is unconfirmed: a retry never lets a later publication of its key pass.
 
 import type { Msg, NatsConnection, Subscription } from "@nats-io/nats-core";
 import { createInbox } from "@nats-io/nats-core";
 import { ThroughlineError } from "@throughline/contracts";
-import type { OutgoingMessage, PublishReceipt } from "@throughline/core";
-import Queue from "yocto-queue";
-import { decodeHeaderBlock, encodeHeaderBlock } from "./header-block.ts";
-import { type ApiError, apiErrorCodes } from "./jetstream-api.ts";
-import { encodedHeaders, numberAtSubjectEnd, rawHeaderBlock, textOf } from "./raw-message.ts";
+import { Lanes, type LaneTask, type OutgoingMessage, type PublishReceipt } from "@throughline/core";
+import { HeldKeys } from "./held-keys.ts";
+import { apiErrorCodes } from "./jetstream-api.ts";
+import { batchSendingOf, sendingOf } from "./outgoing-frames.ts";
+import { type Frame, Publication, type Sending } from "./publication.ts";
+import { readPublishAnswer, refused, unconfirmed } from "./publish-answer.ts";
+import { encodedHeaders, numberAtSubjectEnd } from "./raw-message.ts";
 
 export interface PublisherOptions {
   /** Publications on their way at a time; more wait their turn. */
@@ -17,41 +20,13 @@ export interface PublisherOptions {
   readonly timeoutMs: number;
 }
 
-interface Publication {
-  readonly subject: string;
-  readonly headerBlock: Uint8Array;
-  readonly body: Uint8Array;
-  readonly deadlineMs: number;
-  resendAtMs: number;
-  pauseMs: number;
-  /** The last transient answer, told when time runs out. */
-  lastAnswer: string;
-  resolve(receipt: PublishReceipt): void;
-  reject(error: ThroughlineError): void;
-}
-
-/** What the stream answers to a publication. */
-interface PublishAnswer {
-  readonly stream: string;
-  readonly seq: number;
-  readonly duplicate?: boolean;
-  readonly error?: ApiError;
-}
-
-/** Answers that another try with the same message id can turn into a confirmation. */
-const transientErrors: ReadonlySet<number> = new Set([
-  apiErrorCodes.systemTemporarilyUnavailable,
-  apiErrorCodes.insufficientResources,
-  apiErrorCodes.maximumMessages,
-  apiErrorCodes.duplicateInProgress,
-  apiErrorCodes.tooManyInFlight,
-]);
-
 /** Large enough that a write carries many messages, small enough that the server works while we make the next ones. */
 const sendBatch = 64;
-const sweepMs = 100;
-/** A publication without an answer is sent again after this long. */
-const answerTimeoutMs = 5_000;
+const sweepMs = 50;
+/** A publication without an answer is sent again after this long, then after twice as long, and so on. */
+const firstAnswerTimeoutMs = 2_000;
+const maxAnswerTimeoutMs = 8_000;
+const firstPauseMs = 50;
 const maxPauseMs = 2_000;
 
 export class ConfirmedPublisher {
@@ -59,8 +34,10 @@ export class ConfirmedPublisher {
   readonly #options: PublisherOptions;
   readonly #prefix: string;
   readonly #subscription: Subscription;
+  readonly #lanes: Lanes<LaneTask>;
+  /** Everything that waits for its promise to settle, oldest first. */
+  readonly #unsettled = new Set<Publication>();
   readonly #inFlight = new Map<number, Publication>();
-  readonly #waiting = new Queue<Publication>();
   #nextToken = 0;
   /** Tokens from here on are in flight and not sent yet. */
   #nextToSend = 0;
@@ -72,6 +49,7 @@ export class ConfirmedPublisher {
     this.#connection = connection;
     this.#options = options;
     this.#prefix = `${createInbox(inboxPrefix)}.`;
+    this.#lanes = new Lanes(options.maxInFlight);
     this.#subscription = connection.subscribe(`${this.#prefix}*`, {
       callback: (error, message) => {
         if (error === null) {
@@ -81,47 +59,47 @@ export class ConfirmedPublisher {
     });
   }
 
-  publish({ subject, headers, body, messageId }: OutgoingMessage): Promise<PublishReceipt> {
-    if (this.#closed) {
-      return Promise.reject(new ThroughlineError("BUS_STOPPED", "The connection is closed."));
-    }
-    const headerBlock = encodeHeaderBlock(headers, messageId);
-    const limit = this.#connection.info?.max_payload ?? Number.POSITIVE_INFINITY;
-    const size = headerBlock.length + body.length;
-    if (size > limit) {
-      return Promise.reject(
-        new ThroughlineError("NATS_PAYLOAD_TOO_LARGE", `${subject}: ${size} bytes; the server takes ${limit}.`, {
-          details: { subject, bytes: size, maxPayloadBytes: limit },
-        }),
-      );
-    }
+  publish(message: OutgoingMessage): Promise<PublishReceipt> {
     return new Promise((resolve, reject) => {
-      const now = Date.now();
-      const publication: Publication = {
-        subject,
-        headerBlock,
-        body,
-        deadlineMs: now + this.#options.timeoutMs,
-        resendAtMs: now + answerTimeoutMs,
-        pauseMs: 50,
-        lastAnswer: "no answer",
-        resolve,
-        reject,
-      };
-      this.#startSweep();
-      if (this.#inFlight.size < this.#options.maxInFlight) {
-        this.#launch(publication);
-      } else {
-        this.#waiting.enqueue(publication);
-      }
+      const publication = this.#admit(message.orderKey ?? message.messageId, sendingOf(message), resolve, reject);
+      this.#lanes.enqueue(publication);
     });
+  }
+
+  /** Holds the keys of all its messages before it sends the first one. */
+  async publishAtomically(messages: readonly OutgoingMessage[]): Promise<void> {
+    const keys = new Set(messages.map(({ orderKey, messageId }) => orderKey ?? messageId));
+    const [ownKey = ""] = keys;
+    const { promise, resolve, reject } = Promise.withResolvers<PublishReceipt>();
+    const publication = this.#admit(ownKey, batchSendingOf(messages), resolve, reject);
+    const held = new HeldKeys(this.#lanes, keys, publication);
+    try {
+      await promise;
+    } finally {
+      held.release();
+    }
   }
 
   /** After a reconnect nobody knows what got through: everything unconfirmed goes out again, in order. */
   resendAll(): void {
     const now = Date.now();
-    for (const [token, publication] of this.#inFlight) {
-      this.#send(token, publication, now);
+    for (const publication of this.#inFlight.values()) {
+      this.#send(publication, now);
+    }
+  }
+
+  /** The server forbids this subject: what waits for a confirmation of it will never get one. */
+  rejectForbidden(subject: string, cause: Error): void {
+    for (const publication of this.#inFlight.values()) {
+      if (publication.sending.subject === subject) {
+        const error = new ThroughlineError("NATS_UNAUTHORIZED", `This service may not publish ${subject}.`, {
+          details: { subject, eventId: publication.sending.messageId },
+          remedy: `Permit this user to publish "${subject}" (or "${subject.split(".", 1)[0]}.>").`,
+          cause,
+        });
+        this.#settle(publication);
+        publication.reject(error);
+      }
     }
   }
 
@@ -129,16 +107,42 @@ export class ConfirmedPublisher {
   close(): void {
     this.#closed = true;
     clearInterval(this.#sweep);
-    for (const publication of [...this.#inFlight.values(), ...this.#waiting]) {
-      publication.reject(unconfirmed(publication, "the connection was closed"));
+    for (const publication of this.#unsettled) {
+      publication.settled = true;
+      publication.reject(unconfirmed(publication.sending, "the connection was closed"));
     }
+    this.#unsettled.clear();
     this.#inFlight.clear();
-    this.#waiting.clear();
     this.#subscription.unsubscribe();
   }
 
-  #launch(publication: Publication): void {
-    this.#inFlight.set(this.#nextToken++, publication);
+  /** @throws BUS_STOPPED, NATS_PAYLOAD_TOO_LARGE */
+  #admit(key: string, sending: Sending, resolve: Publication["resolve"], reject: Publication["reject"]): Publication {
+    if (this.#closed) {
+      throw new ThroughlineError("BUS_STOPPED", "The connection is closed.");
+    }
+    const { subject, bytes, messageId } = sending;
+    const limit = this.#connection.info?.max_payload ?? Number.POSITIVE_INFINITY;
+    if (bytes > limit) {
+      throw new ThroughlineError("NATS_PAYLOAD_TOO_LARGE", `${subject}: ${bytes} bytes; the server takes ${limit}.`, {
+        details: { subject, eventId: messageId, bytes, maxPayloadBytes: limit },
+      });
+    }
+    const deadlineMs = Date.now() + this.#options.timeoutMs;
+    const publication = new Publication(key, sending, deadlineMs, this.#launch, resolve, reject);
+    this.#unsettled.add(publication);
+    this.#startSweep();
+    return publication;
+  }
+
+  /** Its key and a slot of the window are free. */
+  readonly #launch = (publication: Publication): void => {
+    if (publication.settled) {
+      this.#lanes.release(publication);
+      return;
+    }
+    publication.token = this.#nextToken++;
+    this.#inFlight.set(publication.token, publication);
     if (this.#nextToken - this.#nextToSend >= sendBatch) {
       this.#sendLaunched();
     } else if (!this.#sending) {
@@ -148,7 +152,7 @@ export class ConfirmedPublisher {
         this.#sendLaunched();
       });
     }
-  }
+  };
 
   /** Runs when all promises of this turn have settled, or earlier when a batch is full: one write for many messages. */
   #sendLaunched(): void {
@@ -156,64 +160,65 @@ export class ConfirmedPublisher {
     for (; this.#nextToSend < this.#nextToken; this.#nextToSend++) {
       const publication = this.#inFlight.get(this.#nextToSend);
       if (publication !== undefined) {
-        this.#send(this.#nextToSend, publication, now);
+        this.#send(publication, now);
       }
     }
   }
 
-  #send(token: number, publication: Publication, now: number): void {
-    publication.resendAtMs = now + answerTimeoutMs;
+  #send(publication: Publication, now: number): void {
+    publication.resendAtMs = now + Math.min(firstAnswerTimeoutMs * 2 ** publication.tries, maxAnswerTimeoutMs);
+    publication.tries++;
     try {
-      this.#connection.publish(publication.subject, publication.body, {
-        headers: encodedHeaders(publication.headerBlock),
-        reply: this.#prefix + token,
-      });
-    } catch (error) {
-      this.#settle(token);
+      const frames = publication.sending.frames();
+      for (let index = 0; index < frames.length - 1; index++) {
+        this.#write(frames[index] as Frame);
+      }
+      this.#write(frames[frames.length - 1] as Frame, this.#prefix + publication.token);
+    } catch (cause) {
+      const { subject, messageId } = publication.sending;
+      this.#settle(publication);
       publication.reject(
-        new ThroughlineError("NATS_PUBLISH_REJECTED", `${publication.subject} could not be sent.`, { cause: error }),
+        new ThroughlineError("NATS_PUBLISH_REJECTED", `${subject} could not be sent.`, {
+          details: { subject, eventId: messageId },
+          cause,
+        }),
       );
     }
   }
 
+  #write({ subject, headerBlock, body }: Frame, reply?: string): void {
+    const headers = encodedHeaders(headerBlock);
+    this.#connection.publish(subject, body, reply === undefined ? { headers } : { headers, reply });
+  }
+
   #onAnswer(message: Msg): void {
-    const token = numberAtSubjectEnd(message);
-    const publication = this.#inFlight.get(token);
+    const publication = this.#inFlight.get(numberAtSubjectEnd(message));
     if (publication === undefined) {
       return;
     }
-    const block = rawHeaderBlock(message);
-    if (block !== undefined) {
-      // Only the server's status messages have headers here: 503, nobody listens on the subject.
-      const reading = decodeHeaderBlock(block);
-      const status = "block" in reading ? reading.block.status : 0;
-      this.#retryLater(publication, status === 503 ? "no stream takes this subject" : `status ${status}`);
-      return;
-    }
-    const answer = JSON.parse(textOf(message)) as PublishAnswer;
-    if (answer.error === undefined) {
-      this.#settle(token);
-      publication.resolve({ stream: answer.stream, sequence: answer.seq, duplicate: answer.duplicate ?? false });
-    } else if (transientErrors.has(answer.error.err_code) || answer.error.code === 429 || answer.error.code === 503) {
-      this.#retryLater(publication, answer.error.description);
+    const answer = readPublishAnswer(message);
+    if (answer.kind === "stored") {
+      this.#settle(publication);
+      publication.resolve(answer.receipt);
+    } else if (answer.kind === "transient") {
+      publication.lastAnswer = answer.reason;
+      publication.resendAtMs = Date.now() + Math.min(firstPauseMs * 2 ** (publication.tries - 1), maxPauseMs);
+    } else if (answer.error.err_code === apiErrorCodes.batchDuplicate && publication.tries > 1) {
+      // An earlier try was stored, and its confirmation got lost.
+      this.#settle(publication);
+      publication.resolve({ stream: "", sequence: 0, duplicate: true });
     } else {
-      this.#settle(token);
-      publication.reject(rejected(publication.subject, answer.error));
+      this.#settle(publication);
+      publication.reject(refused(publication.sending, answer.error));
     }
   }
 
-  #retryLater(publication: Publication, answer: string): void {
-    publication.lastAnswer = answer;
-    publication.resendAtMs = Date.now() + publication.pauseMs;
-    publication.pauseMs = Math.min(publication.pauseMs * 2, maxPauseMs);
-  }
-
-  #settle(token: number): void {
-    this.#inFlight.delete(token);
-    const next = this.#waiting.dequeue();
-    if (next !== undefined) {
-      this.#launch(next);
-    } else if (this.#inFlight.size === 0) {
+  #settle(publication: Publication): void {
+    publication.settled = true;
+    this.#unsettled.delete(publication);
+    this.#inFlight.delete(publication.token);
+    this.#lanes.release(publication);
+    if (this.#unsettled.size === 0) {
       clearInterval(this.#sweep);
       this.#sweep = undefined;
     }
@@ -223,30 +228,31 @@ export class ConfirmedPublisher {
   #startSweep(): void {
     this.#sweep ??= setInterval(() => {
       const now = Date.now();
-      for (const [token, publication] of this.#inFlight) {
-        if (now >= publication.deadlineMs) {
-          this.#settle(token);
-          publication.reject(unconfirmed(publication, publication.lastAnswer));
-        } else if (now >= publication.resendAtMs) {
-          this.#send(token, publication, now);
+      for (const publication of this.#unsettled) {
+        if (now < publication.deadlineMs) {
+          break;
         }
+        this.#giveUp(publication);
       }
-      for (let next = this.#waiting.peek(); next !== undefined && now >= next.deadlineMs; next = this.#waiting.peek()) {
-        this.#waiting.dequeue();
-        next.reject(unconfirmed(next, "the window stayed full"));
+      for (const publication of this.#inFlight.values()) {
+        if (now >= publication.resendAtMs && publication.resendAtMs > 0) {
+          this.#send(publication, now);
+        }
       }
     }, sweepMs);
   }
-}
 
-function unconfirmed({ subject }: Publication, reason: string): ThroughlineError {
-  return new ThroughlineError("NATS_PUBLISH_UNCONFIRMED", `${subject} was not confirmed in time: ${reason}.`, {
-    details: { subject, reason },
-  });
-}
-
-function rejected(subject: string, error: ApiError): ThroughlineError {
-  return new ThroughlineError("NATS_PUBLISH_REJECTED", `The server refused ${subject}: ${error.description}.`, {
-    details: { subject, code: error.code, errorCode: error.err_code, description: error.description },
-  });
+  #giveUp(publication: Publication): void {
+    if (publication.token >= 0) {
+      this.#settle(publication);
+      publication.reject(unconfirmed(publication.sending, publication.lastAnswer));
+    } else {
+      // It still stands in line; when its turn comes it steps aside.
+      publication.settled = true;
+      this.#unsettled.delete(publication);
+      publication.reject(
+        unconfirmed(publication.sending, "others before it, of its key or in the window, took too long"),
+      );
+    }
+  }
 }

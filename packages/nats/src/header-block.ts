@@ -11,9 +11,16 @@ const maxHeaders = 128;
 
 const invalidValue = /[\r\n]/;
 
-/** @throws RangeError when a value would break out of its line */
-export function encodeHeaderBlock(headers: WireHeaders, messageId: string): Uint8Array {
+/** `commands` are headers that the server acts on. @throws RangeError when a value would break out of its line */
+export function encodeHeaderBlock(
+  headers: WireHeaders,
+  messageId: string,
+  commands: readonly (readonly [string, string])[] = [],
+): Uint8Array {
   let block = `${firstLine}\r\n${formatLine("Nats-Msg-Id", messageId)}`;
+  for (const [name, value] of commands) {
+    block += formatLine(name, value);
+  }
   for (const [name, value] of headers) {
     block += formatLine(name, value);
   }

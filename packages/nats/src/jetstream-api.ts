@@ -16,11 +16,19 @@ export const apiErrorCodes = {
   systemTemporarilyUnavailable: 10008,
   consumerNotFound: 10014,
   insufficientResources: 10023,
+  insufficientStorage: 10047,
+  messageTooLarge: 10054,
   streamNameInUse: 10058,
   streamNotFound: 10059,
   maximumMessages: 10077,
   duplicateInProgress: 10158,
   tooManyInFlight: 10167,
+  batchesDisabled: 10174,
+  batchIncomplete: 10176,
+  schedulesDisabled: 10188,
+  schedulePatternInvalid: 10189,
+  batchDuplicate: 10201,
+  tooManyBatches: 10210,
 } as const;
 
 export type ApiAnswer<Result> =

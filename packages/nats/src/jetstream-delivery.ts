@@ -14,24 +14,23 @@ const termination = Buffer.from("+TERM");
 const nanosPerMs = 1_000_000;
 const noHeaders: WireHeaders = new Map();
 
+/** What all deliveries of one connection share. */
+export interface AnswerParts {
+  readonly connection: NatsConnection;
+  readonly features: ServerFeatures;
+}
+
 export class JetStreamDelivery implements Delivery {
   readonly message: WireMessage;
   readonly malformedHeaders?: string;
   readonly storedAt: StoredAt;
   readonly consumerSequence: number;
   readonly attempt: number;
-  readonly #connection: NatsConnection;
-  readonly #features: ServerFeatures;
+  readonly #parts: AnswerParts;
   readonly #reply: string;
 
-  constructor(
-    { connection, features }: { readonly connection: NatsConnection; readonly features: ServerFeatures },
-    received: Msg,
-    reply: AckReply,
-    reading: HeaderBlockReading | undefined,
-  ) {
-    this.#connection = connection;
-    this.#features = features;
+  constructor(parts: AnswerParts, received: Msg, reply: AckReply, reading: HeaderBlockReading | undefined) {
+    this.#parts = parts;
     this.#reply = received.reply ?? "";
     const headers = reading !== undefined && "block" in reading ? reading.block.headers : noHeaders;
     this.message = { subject: received.subject, headers, body: received.data };
@@ -57,13 +56,15 @@ export class JetStreamDelivery implements Delivery {
   }
 
   terminate(reason: string): void {
-    this.#answer(this.#features.has("terminateReason") ? Buffer.from(`+TERM ${reason}`) : termination);
+    const { features } = this.#parts;
+    this.#answer(features.has("terminateReason") ? Buffer.from(`+TERM ${reason}`) : termination);
   }
 
   /** An answer that cannot be sent is harmless: the server delivers again after the ack wait. */
   #answer(payload: Uint8Array): void {
-    if (!this.#connection.isClosed()) {
-      this.#connection.publish(this.#reply, payload);
+    const { connection } = this.#parts;
+    if (!connection.isClosed()) {
+      connection.publish(this.#reply, payload);
     }
   }
 }

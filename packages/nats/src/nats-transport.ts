@@ -1,13 +1,19 @@
 // The JetStream transport: one connection per service, streams and durables made from the declaration.
 
 import type { ConnectionOptions } from "@nats-io/nats-core";
-import type { Transport, TransportConnection, TransportOptions } from "@throughline/core";
+import type {
+  StreamTopology,
+  Transport,
+  TransportConnection,
+  TransportFeature,
+  TransportOptions,
+} from "@throughline/core";
 import { ConfirmedPublisher } from "./confirmed-publisher.ts";
 import { JetStreamApi } from "./jetstream-api.ts";
 import { followStatus, openConnection } from "./open-connection.ts";
 import { provisionConsumer, provisionStream, type StreamOptions } from "./provisioning.ts";
-import { PullConsumption } from "./pull-consumption.ts";
-import { ServerFeatures } from "./server-features.ts";
+import { type ConsumerPolicy, PullConsumption } from "./pull-consumption.ts";
+import { type ServerFeature, ServerFeatures } from "./server-features.ts";
 import { waitAtMost } from "./wait-at-most.ts";
 
 export interface NatsOptions {
@@ -15,6 +21,8 @@ export interface NatsOptions {
   readonly servers?: string | readonly string[];
   /** Applied to streams that do not exist yet. */
   readonly streams?: StreamOptions;
+  /** What to do when somebody else deletes or pauses a durable consumer while the service runs. */
+  readonly consumers?: ConsumerPolicy;
   /** Unconfirmed publications at a time; more wait. Default 1,024. */
   readonly maxInFlight?: number;
   /** How long a publication may take, retries included. Default 30,000 ms. */
@@ -26,6 +34,13 @@ export interface NatsOptions {
 }
 
 const flushTimeoutMs = 2_000;
+const scheduleFeature = ["schedules", "scheduled events"] as const;
+const cronFeature = ["cronSchedules", "recurring schedules"] as const;
+const featureNames: Readonly<Record<TransportFeature, ServerFeature>> = {
+  "atomic-batch": "atomicBatch",
+  schedule: "schedules",
+  cron: "cronSchedules",
+};
 
 /** @throws NATS_UNREACHABLE, NATS_UNAUTHORIZED, NATS_SERVER_UNSUPPORTED on connect */
 export function nats(options: NatsOptions = {}): Transport {
@@ -57,10 +72,20 @@ async function connectService(
   });
   const consumptions = new Set<PullConsumption>();
   let connected = true;
+  let provisioned: readonly StreamTopology[] = [];
+  const streamsCreated = new Map<string, string>();
+  /** "new" when the stream is another one than this service has seen so far. */
+  const restoreStream = async (stream: StreamTopology): Promise<"known" | "new"> => {
+    const before = streamsCreated.get(stream.name);
+    const created = await provisionStream(provisioning, stream);
+    streamsCreated.set(stream.name, created);
+    return before === undefined || before === created ? "known" : "new";
+  };
   void followStatus(connection, logger, {
     disconnect: () => {
       connected = false;
     },
+    forbidden: (subject, error) => publisher.rejectForbidden(subject, error),
     reconnect: () => {
       connected = true;
       publisher.resendAll();
@@ -73,21 +98,46 @@ async function connectService(
   const [address, port] = splitAddress(connection.getServer());
   return {
     peer: { system: "nats", version: features.version, ...address, ...port },
-    async provision({ streams, subscriptions }) {
-      await Promise.all(streams.map((stream) => provisionStream(provisioning, stream)));
-      await Promise.all(subscriptions.map((subscription) => provisionConsumer(provisioning, subscription)));
+    async provision(topology) {
+      provisioned = topology.streams;
+      await Promise.all(topology.streams.map(restoreStream));
+      await Promise.all(topology.subscriptions.map((subscription) => provisionConsumer(provisioning, subscription)));
     },
-    publish: (message) => publisher.publish(message),
-    async consume(subscription, onDelivery) {
+    supports: (feature) => features.has(featureNames[feature]),
+    async publish(message) {
+      const { schedule } = message;
+      if (schedule !== undefined) {
+        const [feature, what] = "cron" in schedule.timing ? cronFeature : scheduleFeature;
+        features.require(feature, what);
+      }
+      return await publisher.publish(message);
+    },
+    async publishAtomically(messages) {
+      features.require("atomicBatch", "atomic batches");
+      await publisher.publishAtomically(messages);
+    },
+    async cancelSchedule(stream, subject) {
+      features.require(...scheduleFeature);
+      const { purged } = await api.require<{ purged: number }>(`STREAM.PURGE.${stream}`, { filter: subject });
+      return purged > 0;
+    },
+    async consume(subscription, listener) {
       const consumption = new PullConsumption({
         connection,
+        api,
         inboxPrefix,
         subscription,
         features,
         logger,
-        onDelivery,
+        listener,
+        policy: options.consumers ?? {},
         isConnected: () => connected,
-        restore: () => provisionConsumer(provisioning, subscription),
+        async restore(settledSequence) {
+          const stream = provisioned.find(({ name }) => name === subscription.stream);
+          const known = stream === undefined || (await restoreStream(stream)) === "known";
+          await provisionConsumer(provisioning, subscription, known ? settledSequence : 0);
+          return known ? "same" : "replay";
+        },
       });
       consumptions.add(consumption);
       return consumption;

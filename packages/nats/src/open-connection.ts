@@ -63,7 +63,12 @@ export async function openConnection(options: OpenOptions): Promise<NatsConnecti
 export async function followStatus(
   connection: NatsConnection,
   logger: Logger,
-  on: { readonly disconnect: () => void; readonly reconnect: () => void },
+  on: {
+    readonly disconnect: () => void;
+    readonly reconnect: () => void;
+    /** The server does not let this user publish the subject. */
+    readonly forbidden: (subject: string, error: Error) => void;
+  },
 ): Promise<void> {
   for await (const status of connection.status()) {
     if (status.type === "disconnect") {
@@ -74,6 +79,10 @@ export async function followStatus(
       logger.info({ server: status.server, serverName: connection.info?.server_name }, "reconnected");
     } else if (status.type === "error") {
       logger.error({ err: status.error }, "connection error");
+      const { error } = status;
+      if (error instanceof errors.PermissionViolationError && error.operation === "publish") {
+        on.forbidden(error.subject, error);
+      }
     } else if (status.type === "ldm") {
       logger.warn({ server: status.server }, "the server is shutting down in lame duck mode");
     }

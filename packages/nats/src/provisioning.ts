@@ -17,7 +17,7 @@ export interface StreamOptions {
   readonly replicas?: number;
   /** Events older than this are deleted. Default: never. */
   readonly maxAgeMs?: number;
-  /** A full stream refuses new events until there is room: publishers wait. Default: no limit. */
+  /** A full stream refuses new events until there is room: publishers wait. It takes no schedules. Default: no limit. */
   readonly maxBytes?: number;
 }
 
@@ -28,13 +28,17 @@ interface ProvisioningParts {
   readonly streams: StreamOptions;
 }
 
-/** @throws NATS_STREAM_DRIFT when an existing stream does not take the subjects, NATS_REQUEST_FAILED */
-export async function provisionStream(parts: ProvisioningParts, { name, subjects }: StreamTopology): Promise<void> {
-  const { api, logger, streams } = parts;
+/**
+ * Resolves with when the stream was made: another time means another stream.
+ * @throws NATS_STREAM_DRIFT when an existing stream does not take the subjects, NATS_REQUEST_FAILED
+ */
+export async function provisionStream(parts: ProvisioningParts, { name, subjects }: StreamTopology): Promise<string> {
+  const { api, logger, streams, features } = parts;
   const found = await api.request<StreamInfo>(`STREAM.INFO.${name}`);
   if (found.ok) {
     requireSubjects(name, subjects, found.result.config.subjects);
-    return;
+    await allowFeatures(parts, found.result.config);
+    return found.result.created as unknown as string;
   }
   if (found.error.err_code !== apiErrorCodes.streamNotFound) {
     throw requestFailed(`STREAM.INFO.${name}`, found.error);
@@ -44,22 +48,59 @@ export async function provisionStream(parts: ProvisioningParts, { name, subjects
     subjects: [...subjects],
     retention: "limits" as StreamConfig["retention"],
     storage: "file" as StreamConfig["storage"],
-    discard: "new" as StreamConfig["discard"],
+    ...discardPolicy(streams),
     duplicate_window: duplicateWindowMs * nanosPerMs,
     num_replicas: streams.replicas ?? 1,
     max_age: (streams.maxAgeMs ?? 0) * nanosPerMs,
     max_bytes: streams.maxBytes ?? -1,
     allow_direct: true,
   };
+  Object.assign(config, allowedFeatures(features, config));
   const created = await api.request<StreamInfo>(`STREAM.CREATE.${name}`, config);
   if (created.ok) {
     logger.info({ stream: name, subjects }, "stream created");
-  } else if (created.error.err_code === apiErrorCodes.streamNameInUse) {
+    return created.result.created as unknown as string;
+  }
+  if (created.error.err_code === apiErrorCodes.streamNameInUse) {
     // Another instance made it meanwhile.
     const info = await api.require<StreamInfo>(`STREAM.INFO.${name}`);
     requireSubjects(name, subjects, info.config.subjects);
+    return info.created as unknown as string;
+  }
+  throw requestFailed(`STREAM.CREATE.${name}`, created.error);
+}
+
+/**
+ * A stream with a limit refuses what does not fit, so that nothing old is lost. Without one there is nothing to refuse,
+ * and the server allows schedules in streams of the other kind only.
+ */
+function discardPolicy({ maxBytes }: StreamOptions): Pick<StreamConfig, "discard"> {
+  return { discard: (maxBytes === undefined ? "old" : "new") as StreamConfig["discard"] };
+}
+
+/** What publishing in batches and for later needs of a stream. */
+function allowedFeatures(features: ServerFeatures, { discard }: Partial<StreamConfig>): Partial<StreamConfig> {
+  const maySchedule = features.has("schedules") && discard !== "new";
+  return {
+    ...(features.has("atomicBatch") ? { allow_atomic: true } : undefined),
+    ...(maySchedule ? { allow_msg_schedules: true, allow_msg_ttl: true } : undefined),
+  };
+}
+
+/** A stream that an older server made lacks what a newer one can do; both flags may be added at any time. */
+async function allowFeatures({ api, features, logger }: ProvisioningParts, found: StreamConfig): Promise<void> {
+  const wanted = allowedFeatures(features, found);
+  const missing = Object.keys(wanted).filter((flag) => found[flag as keyof StreamConfig] !== true);
+  if (missing.length === 0) {
+    return;
+  }
+  const request = `STREAM.UPDATE.${found.name}`;
+  const updated = await api.request(request, { ...found, ...wanted });
+  if (updated.ok) {
+    logger.info({ stream: found.name, allowed: missing }, "stream updated");
   } else {
-    throw requestFailed(`STREAM.CREATE.${name}`, created.error);
+    const { description } = updated.error;
+    logger.warn({ stream: found.name, missing, description }, "batches and schedules stay off for this stream");
   }
 }
 
@@ -73,8 +114,15 @@ function requireSubjects(stream: string, expected: readonly string[], found: rea
   }
 }
 
-/** @throws NATS_REQUEST_FAILED */
-export async function provisionConsumer(parts: ProvisioningParts, subscription: SubscriptionTopology): Promise<void> {
+/**
+ * A durable that does not exist begins behind `settledSequence`, where that is known, or as declared.
+ * @throws NATS_REQUEST_FAILED
+ */
+export async function provisionConsumer(
+  parts: ProvisioningParts,
+  subscription: SubscriptionTopology,
+  settledSequence = 0,
+): Promise<void> {
   const { api, features, logger } = parts;
   const { stream, durable } = subscription;
   const config = consumerConfig(subscription, features);
@@ -89,13 +137,21 @@ export async function provisionConsumer(parts: ProvisioningParts, subscription: 
   await api.require(`CONSUMER.CREATE.${stream}.${durable}`, {
     stream_name: stream,
     // Where a durable began cannot be changed afterwards.
-    config: exists ? { ...found.result.config, ...config, deliver_policy: found.result.config.deliver_policy } : config,
+    config: exists
+      ? { ...found.result.config, ...config, deliver_policy: found.result.config.deliver_policy }
+      : { ...config, ...beginBehind(settledSequence) },
     ...(exists && features.has("consumerActions") ? { action: "update" } : undefined),
   });
   logger.info(
     { stream, durable, filter: subscription.filterSubjects },
     exists ? "consumer updated" : "consumer created",
   );
+}
+
+function beginBehind(sequence: number): Partial<ConsumerConfig> {
+  return sequence === 0
+    ? {}
+    : { deliver_policy: "by_start_sequence" as ConsumerConfig["deliver_policy"], opt_start_seq: sequence + 1 };
 }
 
 function consumerConfig(subscription: SubscriptionTopology, features: ServerFeatures): Partial<ConsumerConfig> {

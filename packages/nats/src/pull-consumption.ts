@@ -1,55 +1,83 @@
 // Pulls from one durable consumer, never more than was granted, and keeps pulling whatever happens to the connection,
-// the server or the consumer. A pull that goes silent is noticed by its missing heartbeats and replaced.
+// the server or the consumer. A pull that goes silent is noticed by its missing heartbeats and replaced; what heartbeats
+// cannot tell (a pause, a consumer made anew, requests that got lost) is read from the server every few seconds.
 
-import type { Msg, NatsConnection, Subscription } from "@nats-io/nats-core";
+import type { Msg, Subscription } from "@nats-io/nats-core";
 import { createInbox } from "@nats-io/nats-core";
-import type { Consumption, ConsumptionHealth, Delivery, Logger, SubscriptionTopology } from "@throughline/core";
+import type {
+  Consumption,
+  ConsumptionHealth,
+  ConsumptionListener,
+  Logger,
+  SubscriptionTopology,
+} from "@throughline/core";
 import { parseAckReply } from "./ack-reply.ts";
+import type { ConsumerFinding } from "./consumer-assessment.ts";
+import { ConsumerWatch } from "./consumer-watch.ts";
 import { decodeHeaderBlock, type HeaderBlock } from "./header-block.ts";
-import { JetStreamDelivery } from "./jetstream-delivery.ts";
+import type { JetStreamApi } from "./jetstream-api.ts";
+import { type AnswerParts, JetStreamDelivery } from "./jetstream-delivery.ts";
 import { rawHeaderBlock } from "./raw-message.ts";
-import type { ServerFeatures } from "./server-features.ts";
 import { waitAtMost } from "./wait-at-most.ts";
 
-export interface PullParts {
-  readonly connection: NatsConnection;
+/** What a service does about changes that others make to its durable consumers while it runs. */
+export interface ConsumerPolicy {
+  /**
+   * `"recreate"` (default): made again where it was, so that nothing settled comes again and nothing is missed.
+   * `"report"`: left as it is; health says so.
+   */
+  readonly whenDeleted?: "recreate" | "report";
+  /** `"wait"` (default): somebody had a reason; health says so. `"resume"`: the pause is lifted. */
+  readonly whenPaused?: "wait" | "resume";
+}
+
+export interface PullParts extends AnswerParts {
+  readonly api: JetStreamApi;
   readonly inboxPrefix: string;
   readonly subscription: SubscriptionTopology;
-  readonly features: ServerFeatures;
   readonly logger: Logger;
-  readonly onDelivery: (delivery: Delivery) => void;
+  readonly listener: ConsumptionListener;
+  readonly policy: ConsumerPolicy;
   /** While it is false, silence is no news: the reconnect restarts every pull. */
   readonly isConnected: () => boolean;
-  /** Creates the durable again where it is gone. */
-  readonly restore: () => Promise<void>;
+  /**
+   * Brings stream and durable to what was declared; a durable that is gone begins behind `settledSequence`. "replay"
+   * when the stream is another one than before: nothing of it was settled.
+   */
+  readonly restore: (settledSequence: number) => Promise<"same" | "replay">;
 }
 
 const expiresMs = 10_000;
-const heartbeatMs = 1_000;
+const heartbeatMs = 1_500;
 /** Silence after which a pull counts as lost. */
-const silenceMs = 3 * heartbeatMs;
+const silenceMs = 2.5 * heartbeatMs;
 const drainTimeoutMs = 1_000;
 const nanosPerMs = 1_000_000;
 const firstPauseMs = 50;
 const maxPauseMs = 2_000;
+/** How much longer than the ack wait to wait for what is delivered again: the server's timers are not exact. */
+const orderSlackMs = 300;
 
 /** Statuses of the server; see ADR-13 of nats-architecture-and-design. */
-const status = { heartbeat: 100, noMessages: 404, expired: 408, conflict: 409, noResponders: 503 } as const;
+const status = { heartbeat: 100, noMessages: 404, expired: 408, noResponders: 503 } as const;
 
 export class PullConsumption implements Consumption {
   readonly #parts: PullParts;
   readonly #subject: string;
   readonly #inbox: string;
   readonly #subscription: Subscription;
-  readonly #watch: NodeJS.Timeout;
+  readonly #silenceCheck: NodeJS.Timeout;
+  readonly #watch: ConsumerWatch;
   /** Deliveries that may still come. */
   #granted = 0;
   /** Part of `granted` that was asked for at the server and has not come. */
   #requested = 0;
   #pulls = 0;
   #lastHeardMs = Date.now();
+  #lastConsumerSequence = 0;
+  /** Set while nothing is asked for: a pause after a failure, a restoration, a wait for redeliveries. */
+  #recovery: { timer?: NodeJS.Timeout } | undefined;
   #pauseMs = firstPauseMs;
-  #pause: NodeJS.Timeout | undefined;
   #problem: string | undefined;
   #stopped = false;
 
@@ -65,7 +93,14 @@ export class PullConsumption implements Consumption {
         }
       },
     });
-    this.#watch = setInterval(() => this.#checkSilence(), heartbeatMs);
+    this.#silenceCheck = setInterval(() => this.#checkSilence(), heartbeatMs / 2);
+    this.#watch = new ConsumerWatch({
+      api: parts.api,
+      subscription: parts.subscription,
+      openRequest: () => (this.#requested > 0 ? this.#pulls : undefined),
+      isSteady: () => !this.#stopped && this.#recovery === undefined && parts.isConnected(),
+      onFinding: (finding) => this.#onFinding(finding),
+    });
   }
 
   grant(count: number): void {
@@ -74,7 +109,11 @@ export class PullConsumption implements Consumption {
   }
 
   health(): ConsumptionHealth {
-    return this.#problem === undefined ? { pulling: !this.#stopped } : { pulling: false, problem: this.#problem };
+    const { facts } = this.#watch;
+    const lag = facts === undefined ? undefined : { lag: facts.num_pending };
+    return this.#problem === undefined
+      ? { pulling: !this.#stopped, ...lag }
+      : { pulling: false, problem: this.#problem, ...lag };
   }
 
   /** Leaves the inbox; what the server had sent until then still arrives and is handed on to be given back. */
@@ -83,21 +122,19 @@ export class PullConsumption implements Consumption {
       return;
     }
     this.#stopped = true;
-    clearInterval(this.#watch);
-    clearTimeout(this.#pause);
+    clearInterval(this.#silenceCheck);
+    clearTimeout(this.#recovery?.timer);
+    this.#watch.stop();
     if (this.#parts.connection.isClosed()) {
       return;
     }
     await waitAtMost(drainTimeoutMs, this.#subscription.drain());
   }
 
-  /** Forgets what was asked for and asks anew: after a reconnect the old requests are gone. */
+  /** After a reconnect the old requests are gone: asks anew. */
   restart(): void {
-    clearTimeout(this.#pause);
-    this.#pause = undefined;
     this.#requested = 0;
-    this.#lastHeardMs = Date.now();
-    this.#pullIfWorthwhile();
+    this.#resume(this.#beginRecovery());
   }
 
   /** Asks when nothing is on its way, or when half of the grant is free: few requests, no gap between batches. */
@@ -106,7 +143,7 @@ export class PullConsumption implements Consumption {
     if (
       missing <= 0 ||
       this.#stopped ||
-      this.#pause !== undefined ||
+      this.#recovery !== undefined ||
       (this.#requested > 0 && missing < this.#requested)
     ) {
       return;
@@ -140,27 +177,53 @@ export class PullConsumption implements Consumption {
     this.#granted = Math.max(0, this.#granted - 1);
     this.#requested = Math.max(0, this.#requested - 1);
     this.#recovered();
-    this.#parts.onDelivery(new JetStreamDelivery(this.#parts, message, reply, reading));
+    if (reply.consumerSequence < this.#lastConsumerSequence) {
+      // Numbers of one consumer only ever grow: this is another one, or one that was set back.
+      this.#replay("it was set back or made anew from outside");
+    }
+    this.#lastConsumerSequence = reply.consumerSequence;
+    this.#parts.listener.onDelivery(new JetStreamDelivery(this.#parts, message, reply, reading));
     this.#pullIfWorthwhile();
   }
 
   #onStatus({ status: code, description, headers }: HeaderBlock): void {
     if (code === status.heartbeat) {
-      this.#recovered();
+      this.#recoveredUnlessPaused();
     } else if (code === status.expired || code === status.noMessages) {
-      this.#recovered();
+      this.#recoveredUnlessPaused();
       const unfilled = Number(headers.get("nats-pending-messages") ?? this.#requested);
       this.#requested = Math.max(0, this.#requested - unfilled);
       this.#pullIfWorthwhile();
     } else {
-      this.#pauseAndRestore(code === status.noResponders ? "the consumer does not answer" : `${code} ${description}`);
+      this.#interrupt(code === status.noResponders ? "the consumer does not answer" : `${code} ${description}`);
     }
   }
 
   #checkSilence(): void {
     const silent = this.#requested > 0 && Date.now() - this.#lastHeardMs > silenceMs;
-    if (silent && this.#pause === undefined && this.#parts.isConnected()) {
-      this.#pauseAndRestore("no heartbeat");
+    if (silent && this.#recovery === undefined && this.#parts.isConnected()) {
+      this.#interrupt("no heartbeat");
+    }
+  }
+
+  #onFinding(finding: ConsumerFinding): void {
+    const { logger, subscription, policy, api } = this.#parts;
+    if (finding.kind === "well") {
+      if (this.#requested > 0) {
+        this.#recovered();
+      }
+      return;
+    }
+    if (finding.kind === "gone" || finding.kind === "stalled") {
+      this.#interrupt(finding.problem);
+    } else if (finding.kind === "replay") {
+      this.#replay(finding.problem);
+    } else if (finding.kind === "paused" && policy.whenPaused === "resume") {
+      logger.warn({ durable: subscription.durable }, `${finding.problem}; resumed, as the policy says`);
+      void api.request(`CONSUMER.PAUSE.${subscription.stream}.${subscription.durable}`).catch(() => undefined);
+    } else if (this.#problem !== finding.problem) {
+      this.#problem = finding.problem;
+      logger.warn({ durable: subscription.durable, problem: finding.problem }, "nothing is delivered");
     }
   }
 
@@ -172,24 +235,103 @@ export class PullConsumption implements Consumption {
     this.#pauseMs = firstPauseMs;
   }
 
+  /** A heartbeat says that the request waits at the server; a paused consumer sends it too. */
+  #recoveredUnlessPaused(): void {
+    if (this.#watch.facts?.paused !== true) {
+      this.#recovered();
+    }
+  }
+
+  /** Whoever set the durable back, or made it anew, means the events to be handled again. */
+  #replay(problem: string): void {
+    const { logger, subscription, listener } = this.#parts;
+    logger.warn({ durable: subscription.durable, problem }, "events will be delivered again");
+    this.#lastConsumerSequence = 0;
+    this.#watch.forget();
+    listener.onReplay();
+  }
+
   /** Waits a little, makes sure that the consumer is there, and pulls anew. */
-  #pauseAndRestore(problem: string): void {
+  #interrupt(problem: string): void {
     this.#requested = 0;
-    if (this.#stopped || this.#pause !== undefined) {
+    if (this.#stopped || this.#recovery !== undefined) {
       return;
     }
-    const { logger, subscription, restore } = this.#parts;
+    const { logger, subscription } = this.#parts;
     this.#problem ??= problem;
     logger.warn({ durable: subscription.durable, problem, pauseMs: this.#pauseMs }, "pulling was interrupted");
-    this.#pause = setTimeout(async () => {
-      try {
-        await restore();
-      } catch (error) {
-        logger.error({ err: error, durable: subscription.durable }, "the consumer could not be restored");
-      }
-      this.#pause = undefined;
-      this.#pullIfWorthwhile();
-    }, this.#pauseMs);
+    this.#restoreLater(this.#beginRecovery());
+  }
+
+  /** From here on a recovery that began earlier has no say any more. */
+  #beginRecovery(): { timer?: NodeJS.Timeout } {
+    clearTimeout(this.#recovery?.timer);
+    this.#recovery = {};
+    return this.#recovery;
+  }
+
+  #restoreLater(recovery: { timer?: NodeJS.Timeout }): void {
+    recovery.timer = setTimeout(() => void this.#restore(recovery), this.#pauseMs);
     this.#pauseMs = Math.min(this.#pauseMs * 2, maxPauseMs);
+  }
+
+  async #restore(recovery: { timer?: NodeJS.Timeout }): Promise<void> {
+    const { logger, subscription, policy, restore } = this.#parts;
+    const settledSequence = this.#watch.facts?.ack_floor.stream_seq ?? 0;
+    const seen = await this.#watch.look();
+    const gone = seen?.finding.kind === "gone";
+    if (gone && policy.whenDeleted === "report") {
+      this.#problem = "the durable consumer was deleted from outside";
+      if (this.#recovery === recovery && !this.#stopped) {
+        this.#restoreLater(recovery);
+      }
+      return;
+    }
+    try {
+      const outcome = await restore(settledSequence);
+      if (outcome === "replay" || seen?.finding.kind === "replay") {
+        this.#replay("it was made anew");
+      } else if (gone) {
+        // Made anew by ourselves, behind what was settled: its numbers begin again, and nothing is meant to be repeated.
+        this.#lastConsumerSequence = 0;
+        this.#watch.forget();
+      }
+    } catch (error) {
+      logger.error({ err: error, durable: subscription.durable }, "the consumer could not be restored");
+    }
+    if (this.#recovery === recovery && !this.#stopped) {
+      this.#resume(recovery);
+    }
+  }
+
+  #resume(recovery: { timer?: NodeJS.Timeout }): void {
+    if (this.#parts.subscription.keepOrder) {
+      void this.#awaitRedeliveries(recovery);
+    } else {
+      this.#pullAgain(recovery);
+    }
+  }
+
+  #pullAgain(recovery: { timer?: NodeJS.Timeout }): void {
+    if (this.#recovery === recovery) {
+      clearTimeout(recovery.timer);
+      this.#recovery = undefined;
+      this.#pullIfWorthwhile();
+    }
+  }
+
+  /**
+   * What was on its way when the connection broke comes again after the ack wait, and new events would overtake it. In
+   * order, so nothing is asked for until the server has it ready: it sends what is due again before anything new.
+   */
+  async #awaitRedeliveries(recovery: { timer?: NodeJS.Timeout }): Promise<void> {
+    const waitMs = this.#parts.subscription.ackWaitMs + orderSlackMs;
+    recovery.timer = setTimeout(() => this.#pullAgain(recovery), waitMs);
+    const seen = await this.#watch.look();
+    if (seen?.answer.ok === true && seen.answer.result.num_ack_pending === 0) {
+      this.#pullAgain(recovery);
+    } else if (this.#recovery === recovery) {
+      this.#problem ??= "waiting for what was on its way, to keep the order";
+    }
   }
 }

@@ -8,6 +8,9 @@ const featureVersions = {
   filterSubjects: "2.10.0",
   consumerActions: "2.10.0",
   terminateReason: "2.11.0",
+  atomicBatch: "2.12.0",
+  schedules: "2.12.0",
+  cronSchedules: "2.14.0",
   /** Older minors get no security fixes any more. */
   maintained: "2.14.3",
 } as const;
@@ -31,6 +34,17 @@ export class ServerFeatures {
 
   has(feature: ServerFeature): boolean {
     return compareVersions(this.version, featureVersions[feature]) >= 0;
+  }
+
+  /** @throws BUS_FEATURE_UNSUPPORTED where this server lacks it */
+  require(feature: ServerFeature, what: string): void {
+    if (!this.has(feature)) {
+      const needed = featureVersions[feature];
+      throw new ThroughlineError("BUS_FEATURE_UNSUPPORTED", `nats-server ${this.version} has no ${what}.`, {
+        details: { feature, expected: needed, found: this.version },
+        remedy: `Run nats-server ${needed} or newer, or do without ${what}.`,
+      });
+    }
   }
 
   /** A warning for the log when the server gets no fixes any more. */

@@ -1,0 +1,76 @@
+// Asks the server every few seconds how a durable consumer is, and tells what is not as it should be.
+
+import type { SubscriptionTopology } from "@throughline/core";
+import { assessConsumer, type ConsumerFacts, type ConsumerFinding } from "./consumer-assessment.ts";
+import type { ApiAnswer, JetStreamApi } from "./jetstream-api.ts";
+
+export interface ConsumerWatchParts {
+  readonly api: JetStreamApi;
+  readonly subscription: SubscriptionTopology;
+  /** A number that stays the same while one request of ours waits at the server; undefined while none does. */
+  readonly openRequest: () => number | undefined;
+  /** Not asked while this is false: the connection is down, or the consumer is being restored. */
+  readonly isSteady: () => boolean;
+  readonly onFinding: (finding: ConsumerFinding) => void;
+}
+
+/** Two rounds fit into the 10 s within which a change from outside is noticed. */
+const roundMs = 4_000;
+const firstRoundMs = 200;
+
+export class ConsumerWatch {
+  readonly #parts: ConsumerWatchParts;
+  #timer: NodeJS.Timeout;
+  #facts: ConsumerFacts | undefined;
+  #stopped = false;
+
+  constructor(parts: ConsumerWatchParts) {
+    this.#parts = parts;
+    this.#timer = setTimeout(() => void this.#round(), firstRoundMs);
+  }
+
+  /** As of the last round. */
+  get facts(): ConsumerFacts | undefined {
+    return this.#facts;
+  }
+
+  /** The durable was made anew or set back: what is known of it holds no more. */
+  forget(): void {
+    this.#facts = undefined;
+  }
+
+  /** Asks now; undefined when the server does not answer. */
+  async look(): Promise<{ finding: ConsumerFinding; answer: ApiAnswer<ConsumerFacts> } | undefined> {
+    const { api, subscription, openRequest } = this.#parts;
+    const openBefore = openRequest();
+    const request = `CONSUMER.INFO.${subscription.stream}.${subscription.durable}`;
+    const answer = await api.request<ConsumerFacts>(request).catch(() => undefined);
+    if (answer === undefined) {
+      return undefined;
+    }
+    // A request that was made, or answered, in the meantime may not have been counted.
+    const asking = openBefore !== undefined && openBefore === openRequest();
+    const finding = assessConsumer(answer, this.#facts, asking);
+    if (answer.ok) {
+      this.#facts = answer.result;
+    }
+    return { finding, answer };
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+  }
+
+  async #round(): Promise<void> {
+    if (this.#parts.isSteady()) {
+      const seen = await this.look();
+      if (seen !== undefined && !this.#stopped && this.#parts.isSteady()) {
+        this.#parts.onFinding(seen.finding);
+      }
+    }
+    if (!this.#stopped) {
+      this.#timer = setTimeout(() => void this.#round(), roundMs * (0.9 + 0.2 * Math.random()));
+    }
+  }
+}
