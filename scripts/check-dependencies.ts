@@ -17,7 +17,7 @@ const allowed: Readonly<Record<string, Allowed>> = {
   servers: { source: [], tests: ["testing"] },
   telemetry: { source: [], tests: ["testing"] },
   journeys: { source: ["contracts"] },
-  testing: { source: [] },
+  testing: { source: ["contracts", "core"] },
 };
 const importPattern = /^(?:(?:import|export)\b[^"]*?\bfrom|import)\s*"([^"]+)"|\bimport\("([^"]+)"\)/gm;
 

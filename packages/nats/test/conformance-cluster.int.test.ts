@@ -1,0 +1,74 @@
+// The promises hold on a cluster of three whose leaders are killed all the while.
+
+import { type NatsCluster, type NatsServer, startNatsCluster } from "@throughline/servers";
+import { type Capability, testConformance } from "@throughline/testing";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { nats } from "../src/index.ts";
+import { vitestRunner } from "./single-server-conformance.ts";
+
+const betweenKillsMs = 3_000;
+const downMs = 1_000;
+
+/** How many streams a member leads; none where it does not answer. */
+async function countLed(server: NatsServer): Promise<number> {
+  const response = await fetch(`${server.monitorUrl}/jsz?accounts=true&streams=true&leader_only=true`, {
+    signal: AbortSignal.timeout(1_000),
+  }).catch(() => undefined);
+  const body = (await response?.json()) as { account_details?: { stream_detail?: unknown[] }[] } | undefined;
+  return (body?.account_details ?? []).reduce((sum, { stream_detail: details = [] }) => sum + details.length, 0);
+}
+
+/** Kills whoever leads most, brings it back, and begins again until it is stopped. */
+class LeaderKiller {
+  readonly #cluster: NatsCluster;
+  readonly #done: Promise<void>;
+  #stopped = false;
+  kills = 0;
+
+  constructor(cluster: NatsCluster) {
+    this.#cluster = cluster;
+    this.#done = this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#done;
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stopped) {
+      await new Promise((resolve) => setTimeout(resolve, betweenKillsMs));
+      const led = await Promise.all(this.#cluster.servers.map(countLed));
+      const leader = this.#cluster.servers[led.indexOf(Math.max(...led))] as NatsServer;
+      await leader.kill();
+      this.kills++;
+      await new Promise((resolve) => setTimeout(resolve, downMs));
+      await leader.start();
+    }
+  }
+}
+
+describe("JetStream on a cluster whose leaders are killed", () => {
+  const capabilities: readonly Capability[] = ["atomic-batch", "schedule", "cron"];
+  let cluster: NatsCluster;
+  let killer: LeaderKiller;
+  beforeAll(async () => {
+    cluster = await startNatsCluster();
+    killer = new LeaderKiller(cluster);
+  });
+  afterAll(async () => {
+    await killer.stop();
+    await cluster[Symbol.asyncDispose]();
+  });
+
+  testConformance(vitestRunner, capabilities, () => ({
+    name: "a cluster",
+    capabilities,
+    createTransport: (options) => nats({ servers: cluster.url, streams: { replicas: 3 }, ...options }),
+    disturbed: true,
+  }));
+
+  test("lost leaders while the suite ran", () => {
+    expect(killer.kills).toBeGreaterThan(1);
+  });
+});

@@ -1,0 +1,165 @@
+// Promises of the port itself: credits, answers, and what becomes of a delivery that nobody answers.
+
+import assert from "node:assert/strict";
+import type { Consumption, Delivery, SubscriptionTopology, TransportConnection } from "@throughline/core";
+import { eventually } from "../eventually.ts";
+import type { ConformanceCase, ConformanceSubject } from "./conformance-case.ts";
+import { Scenario } from "./scenario.ts";
+
+const ackWaitMs = 1_000;
+
+/** A raw durable with one connection, and what it delivered. */
+class Durable {
+  readonly deliveries: Delivery[] = [];
+  readonly topology: SubscriptionTopology;
+  readonly connection: TransportConnection;
+  readonly #scenario: Scenario;
+
+  private constructor(scenario: Scenario, connection: TransportConnection, startFrom: "first" | "new") {
+    this.#scenario = scenario;
+    this.connection = connection;
+    this.topology = {
+      stream: scenario.stream,
+      durable: "raw",
+      filterSubjects: [`${scenario.context}.made.*`],
+      startFrom,
+      ackWaitMs,
+      keepOrder: false,
+    };
+  }
+
+  static async open(scenario: Scenario, startFrom: "first" | "new" = "first"): Promise<Durable> {
+    const connection = await scenario.connect();
+    const durable = new Durable(scenario, connection, startFrom);
+    await connection.provision({ streams: [], subscriptions: [durable.topology] });
+    return durable;
+  }
+
+  async publish(count: number, prefix = "m"): Promise<void> {
+    const messages = Array.from({ length: count }, (_, n) => ({
+      subject: `${this.#scenario.context}.made.k${n}`,
+      headers: new Map(),
+      body: Buffer.from(`{"n":${n}}`),
+      messageId: `${prefix}${n}`,
+    }));
+    await Promise.all(messages.map((message) => this.connection.publish(message)));
+  }
+
+  consume(): Promise<Consumption> {
+    return this.connection.consume(this.topology, {
+      onDelivery: (delivery) => this.deliveries.push(delivery),
+      onReplay: () => undefined,
+    });
+  }
+
+  attemptsOf(sequence: number): number[] {
+    return this.deliveries.filter(({ storedAt }) => storedAt.sequence === sequence).map(({ attempt }) => attempt);
+  }
+}
+
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Durations mean nothing while servers die. */
+const isCalm = (subject: ConformanceSubject) => subject.disturbed !== true;
+
+export const deliveryCases: readonly ConformanceCase[] = [
+  {
+    title: "delivers no more than was granted",
+    async run(subject) {
+      await using scenario = new Scenario(subject);
+      const durable = await Durable.open(scenario);
+      await durable.publish(20);
+      const consumption = await durable.consume();
+      await pause(200);
+      assert.ok(durable.deliveries.length < 1, "something was delivered before the first grant");
+      consumption.grant(3);
+      await eventually(() => durable.deliveries.length >= 3, { timeoutMs: 30_000 });
+      for (const delivery of durable.deliveries) {
+        delivery.acknowledge();
+      }
+      await pause(300);
+      assert.ok(!isCalm(subject) || durable.deliveries.length === 3, `${durable.deliveries.length} were delivered`);
+      consumption.grant(100);
+      await eventually(() => new Set(durable.deliveries.map(({ storedAt }) => storedAt.sequence)).size === 20, {
+        timeoutMs: 30_000,
+      });
+    },
+  },
+  {
+    title: "delivers an unanswered message again after the ack wait, and counts the attempts",
+    async run(subject) {
+      await using scenario = new Scenario(subject);
+      const durable = await Durable.open(scenario);
+      await durable.publish(1);
+      const consumption = await durable.consume();
+      consumption.grant(100);
+      await eventually(() => durable.deliveries.length >= 3, { timeoutMs: 30_000 });
+      assert.deepEqual(durable.attemptsOf(durable.deliveries[0]?.storedAt.sequence ?? 0).slice(0, 3), [1, 2, 3]);
+    },
+  },
+  {
+    title: "keeps an extended message with whoever works on it",
+    async run(subject) {
+      await using scenario = new Scenario(subject);
+      const durable = await Durable.open(scenario);
+      await durable.publish(1);
+      const consumption = await durable.consume();
+      consumption.grant(100);
+      const delivery = await eventually(() => durable.deliveries[0], { timeoutMs: 30_000 });
+      const extending = setInterval(() => delivery.extend(), ackWaitMs / 4);
+      await pause(3 * ackWaitMs);
+      clearInterval(extending);
+      assert.ok(!isCalm(subject) || durable.deliveries.length === 1);
+      delivery.acknowledge();
+    },
+  },
+  {
+    title: "delivers nothing again that was acknowledged or terminated, and what was given back after its delay",
+    async run(subject) {
+      await using scenario = new Scenario(subject);
+      const durable = await Durable.open(scenario);
+      await durable.publish(3);
+      const consumption = await durable.consume();
+      consumption.grant(100);
+      await eventually(() => durable.deliveries.length >= 3, { timeoutMs: 30_000 });
+      const [first, second, third] = durable.deliveries as [Delivery, Delivery, Delivery];
+      first.acknowledge();
+      second.terminate("of no use");
+      const retriedAt = Date.now();
+      third.retry(600);
+      const again = await eventually(() => durable.deliveries[3], { timeoutMs: 30_000 });
+      assert.ok(!isCalm(subject) || Date.now() - retriedAt >= 550, "it came before its delay was over");
+      again.acknowledge();
+      await pause(2 * ackWaitMs);
+      if (isCalm(subject)) {
+        const again = durable.deliveries.slice(3).map(({ storedAt, attempt }) => [storedAt.sequence, attempt]);
+        assert.deepEqual(again, [[third.storedAt.sequence, 2]]);
+      }
+    },
+  },
+  {
+    title: "lets a durable begin with what comes, where it says so, and go on where it was",
+    async run(subject) {
+      await using scenario = new Scenario(subject);
+      const connection = await scenario.connect();
+      const message = { headers: new Map(), body: Buffer.from("{}"), subject: `${scenario.context}.made.a` };
+      await connection.publish({ ...message, messageId: "before" });
+      const durable = await Durable.open(scenario, "new");
+      await durable.publish(1, "after");
+      const consumption = await durable.consume();
+      consumption.grant(10);
+      const [delivery] = await eventually(() => durable.deliveries.length > 0 && durable.deliveries, {
+        timeoutMs: 30_000,
+      });
+      assert.equal(delivery?.storedAt.sequence, 2);
+      delivery?.acknowledge();
+      await consumption.stop();
+      await durable.publish(1, "later");
+      const resumed = await durable.consume();
+      resumed.grant(10);
+      await eventually(() => durable.deliveries.some(({ storedAt }) => storedAt.sequence === 3), { timeoutMs: 30_000 });
+      assert.ok(!isCalm(subject) || durable.attemptsOf(2).length === 1);
+      await resumed.stop();
+    },
+  },
+];

@@ -1,0 +1,144 @@
+// What conformance cases share: events in a context of their own, services that end with the case, and what was handled.
+
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+import { defineEvent, type EventContract, ThroughlineError } from "@throughline/contracts";
+import { type RunningService, run, type Service, silentLogger, type TransportConnection } from "@throughline/core";
+import { eventually } from "../eventually.ts";
+import type { ConformanceSubject } from "./conformance-case.ts";
+
+/** The data of every event here: `key` is what order is kept by, `n` counts. */
+export interface Item {
+  readonly key: string;
+  readonly n: number;
+}
+
+export type ItemContract = EventContract<string, Item, Item>;
+
+/** A schema without a library: the suite runs wherever it is installed. */
+const itemSchema: StandardSchemaV1<Item, Item> = {
+  "~standard": {
+    version: 1,
+    vendor: "throughline",
+    validate: (value) => {
+      const { key, n } = (value ?? {}) as Partial<Item>;
+      return typeof key === "string" && typeof n === "number"
+        ? { value: { key, n } }
+        : { issues: [{ message: "expected { key: string, n: number }" }] };
+    },
+  },
+};
+
+/** One case at work. Ends every service and connection that it started. */
+export class Scenario implements AsyncDisposable {
+  readonly subject: ConformanceSubject;
+  readonly context: string;
+  readonly Made: ItemContract;
+  readonly Changed: ItemContract;
+  readonly #running: AsyncDisposable[] = [];
+  readonly #connections: TransportConnection[] = [];
+
+  constructor(subject: ConformanceSubject) {
+    this.subject = subject;
+    this.context = `c${randomBytes(4).toString("hex")}`;
+    this.Made = this.defineItem("made");
+    this.Changed = this.defineItem("changed");
+  }
+
+  defineItem(event: string): ItemContract {
+    return defineEvent(`${this.context}.${event}`, { key: (item: Item) => item.key }).version(1, itemSchema);
+  }
+
+  get stream(): string {
+    return this.context.toUpperCase();
+  }
+
+  async start<Declared extends Service>(
+    service: Declared,
+  ): Promise<Declared extends Service<infer Published> ? RunningService<Published> : never> {
+    const transport = this.subject.createTransport();
+    const running = await run(service as Service, {
+      transport,
+      logger: this.subject.logger ?? silentLogger,
+      signals: false,
+    });
+    this.#running.push(running);
+    return running as never;
+  }
+
+  /** The port itself, with the context's stream provisioned. */
+  async connect(options: { readonly publishTimeoutMs?: number } = {}): Promise<TransportConnection> {
+    const logger = this.subject.logger ?? silentLogger;
+    const connection = await this.subject.createTransport(options).connect({ service: "conformance", logger });
+    this.#connections.push(connection);
+    await connection.provision({
+      streams: [{ name: this.stream, subjects: [`${this.context}.>`] }],
+      subscriptions: [],
+    });
+    return connection;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#running.map((running) => running[Symbol.asyncDispose]()));
+    await Promise.all(this.#connections.map((connection) => connection.close()));
+  }
+}
+
+/** What arrived, told apart from what arrived again. */
+export class Arrivals {
+  readonly items: Item[] = [];
+  readonly #subject: ConformanceSubject;
+
+  constructor(subject: ConformanceSubject) {
+    this.#subject = subject;
+  }
+
+  readonly add = (item: Item): void => {
+    this.items.push(item);
+  };
+
+  /** Waits for `count` different items; each came once, unless faults are about. */
+  async complete(count: number, timeoutMs = 50_000): Promise<void> {
+    await eventually(() => this.#distinct() >= count, { timeoutMs }).catch((cause: unknown) => {
+      throw new Error(`${this.#distinct()} of ${count} events arrived`, { cause });
+    });
+    assert.equal(this.#distinct(), count, "more events arrived than were published");
+    if (this.#subject.disturbed !== true) {
+      assert.equal(this.items.length, count, "an event arrived twice although nothing went wrong");
+    }
+  }
+
+  /** For each key, the items in the order of their first arrival. */
+  assertOrderPerKey(): void {
+    const last = new Map<string, number>();
+    const seen = new Set<string>();
+    for (const { key, n } of this.items) {
+      if (!seen.has(`${key}/${n}`)) {
+        seen.add(`${key}/${n}`);
+        const before = last.get(key) ?? -1;
+        assert.ok(n > before, `key ${key}: ${n} arrived after ${before}`);
+        last.set(key, n);
+      }
+    }
+  }
+
+  #distinct(): number {
+    return new Set(this.items.map(({ key, n }) => `${key}/${n}`)).size;
+  }
+}
+
+/** Items 0, 1, 2, … spread over keys. */
+export function makeItems(count: number, keys: number): Item[] {
+  return Array.from({ length: count }, (_, n) => ({ key: `k${n % keys}`, n }));
+}
+
+export async function assertRejects(promise: Promise<unknown>, ...codes: string[]): Promise<ThroughlineError> {
+  const error = await promise.then(
+    () => assert.fail(`resolved instead of rejecting with ${codes.join(" or ")}`),
+    (failure: unknown) => failure,
+  );
+  assert.ok(error instanceof ThroughlineError, `rejected with ${String(error)} instead of ${codes.join(" or ")}`);
+  assert.ok(codes.includes(error.code), `rejected with ${error.code} instead of ${codes.join(" or ")}`);
+  return error;
+}

@@ -1,0 +1,62 @@
+// One suite for every transport: what it declares it has to do, what it does not declare it has to refuse.
+
+import assert from "node:assert/strict";
+import { transportFeatures } from "@throughline/core";
+import type { Capability, ConformanceCase, ConformanceSubject } from "./conformance-case.ts";
+import { deliveryCases } from "./delivery-cases.ts";
+import { faultCases } from "./fault-cases.ts";
+import { handlingCases } from "./handling-cases.ts";
+import { publishingCases } from "./publishing-cases.ts";
+import { Scenario } from "./scenario.ts";
+import { scheduleCases } from "./schedule-cases.ts";
+
+const declaredFeatures: ConformanceCase = {
+  title: "declares what it can do, no more and no less",
+  async run(subject) {
+    await using scenario = new Scenario(subject);
+    const connection = await scenario.connect();
+    const found = transportFeatures.filter((feature) => connection.supports(feature));
+    const declared = transportFeatures.filter((feature) => subject.capabilities.includes(feature));
+    assert.deepEqual(found, declared);
+  },
+};
+
+/** Every promise of the port and of what runs on it. */
+export const conformanceCases: readonly ConformanceCase[] = [
+  declaredFeatures,
+  ...publishingCases,
+  ...scheduleCases,
+  ...deliveryCases,
+  ...handlingCases,
+  ...faultCases,
+];
+
+/** How to register a test; Vitest: `{ together: test.concurrent, alone: test, skip: test.skip }`. */
+export interface ConformanceRunner {
+  /** May run beside others on the same broker. */
+  together(title: string, run: () => Promise<void>, timeoutMs: number): unknown;
+  /** Interrupts the broker, so nothing may run beside it. */
+  alone(title: string, run: () => Promise<void>, timeoutMs: number): unknown;
+  /** Counts what cannot run. */
+  skip(title: string, run: () => Promise<void>): unknown;
+}
+
+const defaultTimeoutMs = 60_000;
+
+/** Registers one test per promise. `open` is called when a test runs. */
+export function testConformance(
+  runner: ConformanceRunner,
+  capabilities: readonly Capability[],
+  open: () => ConformanceSubject,
+): void {
+  for (const { title, needs, timeoutMs = defaultTimeoutMs, run, refused } of conformanceCases) {
+    if (needs === undefined || capabilities.includes(needs)) {
+      const register = needs === "interruption" ? runner.alone : runner.together;
+      register(title, () => run(open()), timeoutMs);
+    } else if (refused !== undefined) {
+      runner.together(`refuses clearly, without ${needs}: ${title}`, () => refused(open()), timeoutMs);
+    } else {
+      runner.skip(`${title} (needs ${needs})`, async () => undefined);
+    }
+  }
+}
