@@ -6,6 +6,7 @@ import type { Msg, NatsConnection, Subscription } from "@nats-io/nats-core";
 import { createInbox } from "@nats-io/nats-core";
 import { ThroughlineError } from "@throughline/contracts";
 import { Lanes, type LaneTask, type OutgoingMessage, type PublishReceipt } from "@throughline/core";
+import { CongestionWindow } from "./congestion-window.ts";
 import { HeldKeys } from "./held-keys.ts";
 import { apiErrorCodes } from "./jetstream-api.ts";
 import { batchSendingOf, sendingOf } from "./outgoing-frames.ts";
@@ -42,6 +43,10 @@ export class ConfirmedPublisher {
   /** Tokens from here on are in flight and not sent yet. */
   #nextToSend = 0;
   #sending = false;
+  readonly #congestion: CongestionWindow;
+  #onTheirWay = 0;
+  /** Refused by an overwhelmed server, or waiting because others were; they go out one after another. */
+  readonly #heldBack = new Set<Publication>();
   #sweep: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -50,6 +55,7 @@ export class ConfirmedPublisher {
     this.#options = options;
     this.#prefix = `${createInbox(inboxPrefix)}.`;
     this.#lanes = new Lanes(options.maxInFlight);
+    this.#congestion = new CongestionWindow(options.maxInFlight);
     this.#subscription = connection.subscribe(`${this.#prefix}*`, {
       callback: (error, message) => {
         if (error === null) {
@@ -83,8 +89,12 @@ export class ConfirmedPublisher {
   /** After a reconnect nobody knows what got through: everything unconfirmed goes out again, in order. */
   resendAll(): void {
     const now = Date.now();
+    this.#heldBack.clear();
     for (const publication of this.#inFlight.values()) {
-      this.#send(publication, now);
+      this.#arrived(publication);
+    }
+    for (const publication of this.#inFlight.values()) {
+      this.#sendOrHoldBack(publication, now);
     }
   }
 
@@ -160,14 +170,37 @@ export class ConfirmedPublisher {
     for (; this.#nextToSend < this.#nextToken; this.#nextToSend++) {
       const publication = this.#inFlight.get(this.#nextToSend);
       if (publication !== undefined) {
-        this.#send(publication, now);
+        this.#sendOrHoldBack(publication, now);
       }
+    }
+  }
+
+  #sendOrHoldBack(publication: Publication, now: number): void {
+    if (this.#congestion.allows(this.#onTheirWay)) {
+      this.#send(publication, now);
+    } else {
+      publication.resendAtMs = Number.POSITIVE_INFINITY;
+      this.#heldBack.add(publication);
+    }
+  }
+
+  #sendHeldBack(now: number): void {
+    for (const publication of this.#heldBack) {
+      if (!this.#congestion.allows(this.#onTheirWay)) {
+        return;
+      }
+      this.#heldBack.delete(publication);
+      this.#send(publication, now);
     }
   }
 
   #send(publication: Publication, now: number): void {
     publication.resendAtMs = now + Math.min(firstAnswerTimeoutMs * 2 ** publication.tries, maxAnswerTimeoutMs);
     publication.tries++;
+    if (!publication.isOnItsWay) {
+      publication.isOnItsWay = true;
+      this.#onTheirWay++;
+    }
     try {
       const frames = publication.sending.frames();
       for (let index = 0; index < frames.length - 1; index++) {
@@ -197,12 +230,20 @@ export class ConfirmedPublisher {
       return;
     }
     const answer = readPublishAnswer(message);
+    const now = Date.now();
+    this.#arrived(publication);
     if (answer.kind === "stored") {
+      this.#congestion.succeeded();
       this.#settle(publication);
       publication.resolve(answer.receipt);
+    } else if (answer.kind === "overwhelmed") {
+      this.#congestion.refused(now);
+      publication.lastAnswer = answer.reason;
+      publication.resendAtMs = Number.POSITIVE_INFINITY;
+      this.#heldBack.add(publication);
     } else if (answer.kind === "transient") {
       publication.lastAnswer = answer.reason;
-      publication.resendAtMs = Date.now() + Math.min(firstPauseMs * 2 ** (publication.tries - 1), maxPauseMs);
+      publication.resendAtMs = now + Math.min(firstPauseMs * 2 ** (publication.tries - 1), maxPauseMs);
     } else if (answer.error.err_code === apiErrorCodes.batchDuplicate && publication.tries > 1) {
       // An earlier try was stored, and its confirmation got lost.
       this.#settle(publication);
@@ -211,10 +252,23 @@ export class ConfirmedPublisher {
       this.#settle(publication);
       publication.reject(refused(publication.sending, answer.error));
     }
+    if (this.#heldBack.size > 0) {
+      this.#sendHeldBack(now);
+    }
+  }
+
+  /** Its answer came, or will never come. */
+  #arrived(publication: Publication): void {
+    if (publication.isOnItsWay) {
+      publication.isOnItsWay = false;
+      this.#onTheirWay--;
+    }
   }
 
   #settle(publication: Publication): void {
     publication.settled = true;
+    this.#arrived(publication);
+    this.#heldBack.delete(publication);
     this.#unsettled.delete(publication);
     this.#inFlight.delete(publication.token);
     this.#lanes.release(publication);
@@ -235,10 +289,11 @@ export class ConfirmedPublisher {
         this.#giveUp(publication);
       }
       for (const publication of this.#inFlight.values()) {
-        if (now >= publication.resendAtMs && publication.resendAtMs > 0) {
+        if (now >= publication.resendAtMs && publication.tries > 0) {
           this.#send(publication, now);
         }
       }
+      this.#sendHeldBack(now);
     }, sweepMs);
   }
 

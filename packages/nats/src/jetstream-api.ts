@@ -22,13 +22,10 @@ export const apiErrorCodes = {
   streamNotFound: 10059,
   maximumMessages: 10077,
   duplicateInProgress: 10158,
-  tooManyInFlight: 10167,
   batchesDisabled: 10174,
   batchIncomplete: 10176,
   schedulesDisabled: 10188,
-  schedulePatternInvalid: 10189,
   batchDuplicate: 10201,
-  tooManyBatches: 10210,
 } as const;
 
 export type ApiAnswer<Result> =

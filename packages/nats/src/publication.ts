@@ -32,6 +32,8 @@ export class Publication implements LaneTask {
   tries = 0;
   resendAtMs = 0;
   settled = false;
+  /** Sent, and the server has not said anything to it. */
+  isOnItsWay = false;
   /** The last transient answer, told when time runs out. */
   lastAnswer = "no answer";
 

@@ -12,6 +12,8 @@ export type PublishAnswer =
   | { readonly kind: "stored"; readonly receipt: PublishReceipt }
   /** Another try under the same message id can succeed. */
   | { readonly kind: "transient"; readonly reason: string }
+  /** As transient, and the server asks for less at a time. */
+  | { readonly kind: "overwhelmed"; readonly reason: string }
   | { readonly kind: "refused"; readonly error: ApiError };
 
 interface PubAck {
@@ -21,15 +23,16 @@ interface PubAck {
   readonly error?: ApiError;
 }
 
+/** Status and code of 10167 (too many requests) and 10210 (too many batches). */
+const tooManyRequests = 429;
+
 const transientErrors: ReadonlySet<number> = new Set([
   apiErrorCodes.systemTemporarilyUnavailable,
   apiErrorCodes.insufficientResources,
   apiErrorCodes.insufficientStorage,
   apiErrorCodes.maximumMessages,
   apiErrorCodes.duplicateInProgress,
-  apiErrorCodes.tooManyInFlight,
   apiErrorCodes.batchIncomplete,
-  apiErrorCodes.tooManyBatches,
 ]);
 
 export function readPublishAnswer(message: Msg): PublishAnswer {
@@ -38,7 +41,9 @@ export function readPublishAnswer(message: Msg): PublishAnswer {
     // Only the server's own status messages have headers here: 503, nobody listens on the subject.
     const reading = decodeHeaderBlock(block);
     const status = "block" in reading ? reading.block.status : 0;
-    return { kind: "transient", reason: status === 503 ? "no stream takes this subject" : `status ${status}` };
+    return status === tooManyRequests
+      ? { kind: "overwhelmed", reason: "too many requests" }
+      : { kind: "transient", reason: status === 503 ? "no stream takes this subject" : `status ${status}` };
   }
   const ack = JSON.parse(textOf(message)) as PubAck;
   if (ack.error === undefined) {
@@ -46,7 +51,10 @@ export function readPublishAnswer(message: Msg): PublishAnswer {
     return { kind: "stored", receipt };
   }
   const { code, err_code, description } = ack.error;
-  return transientErrors.has(err_code) || code === 429 || code === 503
+  if (code === tooManyRequests) {
+    return { kind: "overwhelmed", reason: description };
+  }
+  return transientErrors.has(err_code) || code === 503
     ? { kind: "transient", reason: description }
     : { kind: "refused", error: ack.error };
 }
