@@ -7,6 +7,8 @@ export interface Clock {
   random(): number;
   /** Runs `callback` once after `delayMs`; returns the cancellation. */
   schedule(delayMs: number, callback: () => void): () => void;
+  /** Runs `callback` in a task of its own, as soon as that can be. */
+  defer(callback: () => void): void;
 }
 
 export const systemClock: Clock = {
@@ -15,5 +17,8 @@ export const systemClock: Clock = {
   schedule(delayMs, callback) {
     const timer = setTimeout(callback, delayMs);
     return () => clearTimeout(timer);
+  },
+  defer: (callback) => {
+    setImmediate(callback);
   },
 };

@@ -17,6 +17,8 @@ export class Handling implements LaneTask {
   /** The attempt whose handler runs. One that timed out no longer stands here, so its late outcome changes nothing. */
   running: AttemptContext | undefined = undefined;
   cancelPark: (() => void) | undefined = undefined;
+  /** Whether another delivery was asked for in its place, which happens once: when it is parked first, or when it ends. */
+  isReplaced = false;
   readonly #run: (handling: Handling) => void;
   #heldAttempts = 0;
 

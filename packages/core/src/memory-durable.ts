@@ -4,9 +4,14 @@ import type { Clock } from "./clock.ts";
 import { type MemoryStream, matchesSubject, type StoredMessage } from "./memory-stream.ts";
 import type { Consumption, ConsumptionListener, Delivery, SubscriptionTopology } from "./transport.ts";
 
+/** A message that is not settled yet: it waits in line, or its deliveries wait for an answer. */
 interface Pending {
   readonly message: StoredMessage;
   deliveries: number;
+  isInLine: boolean;
+  isSettled: boolean;
+  /** Ends the ack wait, or the delay of a retry. */
+  cancelTimer: () => void;
 }
 
 interface Instance {
@@ -18,7 +23,7 @@ export class MemoryDurable {
   readonly #stream: MemoryStream;
   readonly #ackWaitMs: number;
   readonly #clock: Clock;
-  readonly #pending: Pending[] = [];
+  readonly #line: Pending[] = [];
   readonly #instances: Instance[] = [];
   #consumerSequence = 0;
   #scheduled = false;
@@ -29,7 +34,13 @@ export class MemoryDurable {
     this.#clock = clock;
     const offer = (message: StoredMessage) => {
       if (topology.filterSubjects.some((pattern) => matchesSubject(pattern, message.subject))) {
-        this.#enqueue({ message, deliveries: 0 });
+        this.#enqueue({
+          message,
+          deliveries: 0,
+          isInLine: false,
+          isSettled: false,
+          cancelTimer: () => undefined,
+        });
       }
     };
     if (topology.startFrom === "first") {
@@ -52,12 +63,13 @@ export class MemoryDurable {
           this.#instances.splice(index, 1);
         }
       },
-      health: () => ({ pulling: this.#instances.includes(instance), lag: this.#pending.length }),
+      health: () => ({ pulling: this.#instances.includes(instance), lag: this.#line.length }),
     };
   }
 
   #enqueue(pending: Pending): void {
-    this.#pending.push(pending);
+    pending.isInLine = true;
+    this.#line.push(pending);
     this.#scheduleDelivery();
   }
 
@@ -67,18 +79,22 @@ export class MemoryDurable {
       return;
     }
     this.#scheduled = true;
-    setImmediate(() => {
+    this.#clock.defer(() => {
       this.#scheduled = false;
       this.#deliver();
     });
   }
 
   #deliver(): void {
-    while (this.#pending.length > 0) {
+    while (this.#line.length > 0) {
       const instance = this.#instances.find(({ credits }) => credits > 0);
-      const pending = instance === undefined ? undefined : this.#pending.shift();
+      const pending = instance === undefined ? undefined : this.#line.shift();
       if (instance === undefined || pending === undefined) {
         return;
+      }
+      pending.isInLine = false;
+      if (pending.isSettled) {
+        continue;
       }
       instance.credits--;
       // Instances take turns.
@@ -87,30 +103,30 @@ export class MemoryDurable {
     }
   }
 
+  /** As with JetStream, an answer to an earlier delivery of a message counts for the message. */
   #createDelivery(pending: Pending): Delivery {
     pending.deliveries++;
     const { message } = pending;
-    const redeliver = () => this.#enqueue(pending);
-    let cancel: (() => void) | undefined = this.#clock.schedule(this.#ackWaitMs, redeliver);
-    const settle = (next?: () => (() => void) | undefined) => {
-      if (cancel !== undefined) {
-        cancel();
-        cancel = next?.();
+    const settle = () => {
+      pending.isSettled = true;
+      pending.cancelTimer();
+    };
+    const redeliverAfter = (delayMs: number) => {
+      pending.cancelTimer();
+      if (!pending.isSettled && !pending.isInLine) {
+        pending.cancelTimer = this.#clock.schedule(delayMs, () => this.#enqueue(pending));
       }
     };
+    redeliverAfter(this.#ackWaitMs);
     return {
       message,
       storedAt: { stream: this.#stream.name, sequence: message.sequence, timeMs: message.timeMs },
       consumerSequence: ++this.#consumerSequence,
       attempt: pending.deliveries,
-      acknowledge: () => settle(),
-      terminate: () => settle(),
-      extend: () => settle(() => this.#clock.schedule(this.#ackWaitMs, redeliver)),
-      retry: (delayMs) =>
-        settle(() => {
-          this.#clock.schedule(delayMs, redeliver);
-          return undefined;
-        }),
+      acknowledge: settle,
+      terminate: settle,
+      extend: () => redeliverAfter(this.#ackWaitMs),
+      retry: redeliverAfter,
     };
   }
 }

@@ -277,7 +277,14 @@ export class SubscriptionRunner {
     });
     handling.cancelPark = cancel;
     this.#lanes.park();
-    this.#consumption?.grant(1);
+    this.#replace(handling);
+  }
+
+  #replace(handling: Handling): void {
+    if (!handling.isReplaced) {
+      handling.isReplaced = true;
+      this.#consumption?.grant(1);
+    }
   }
 
   async #deadLetter(handling: Handling, span: Span, reason: DeadLetterReason, error: Error): Promise<void> {
@@ -293,8 +300,7 @@ export class SubscriptionRunner {
         { err: failure, reason },
         "the dead letter could not be stored; the event is kept and tried again",
       );
-      handling.delivery.retry(deadLetterRetryMs);
-      this.#finish(handling, false);
+      this.#retry(handling, deadLetterRetryMs, subscription.order === "key");
       return;
     }
     span.addEvent(spanEventNames.deadLettered, { "throughline.dead_letter.reason": reason });
@@ -312,7 +318,7 @@ export class SubscriptionRunner {
     this.#forget(handling);
     this.#lanes.release(handling);
     if (!this.#draining) {
-      this.#consumption?.grant(1);
+      this.#replace(handling);
     } else if (this.#handlings.size === 0) {
       this.#whenIdle?.();
     }

@@ -3,8 +3,9 @@
 import assert from "node:assert/strict";
 import { type Delivery, deadLetterStream, defineService, PermanentError, type PolicyOptions } from "@throughline/core";
 import { eventually } from "../eventually.ts";
+import type { Item } from "../item-contract.ts";
 import type { ConformanceCase } from "./conformance-case.ts";
-import { Arrivals, type Item, makeItems, Scenario } from "./scenario.ts";
+import { Arrivals, makeItems, Scenario } from "./scenario.ts";
 
 const quick: PolicyOptions = { retry: { attempts: 3, initialDelayMs: 20, maxDelayMs: 40 } };
 

@@ -2,33 +2,11 @@
 
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import type { StandardSchemaV1 } from "@standard-schema/spec";
-import { defineEvent, type EventContract, ThroughlineError } from "@throughline/contracts";
+import { ThroughlineError } from "@throughline/contracts";
 import { type RunningService, run, type Service, silentLogger, type TransportConnection } from "@throughline/core";
 import { eventually } from "../eventually.ts";
+import { defineItem, type Item, type ItemContract } from "../item-contract.ts";
 import type { ConformanceSubject } from "./conformance-case.ts";
-
-/** The data of every event here: `key` is what order is kept by, `n` counts. */
-export interface Item {
-  readonly key: string;
-  readonly n: number;
-}
-
-export type ItemContract = EventContract<string, Item, Item>;
-
-/** A schema without a library: the suite runs wherever it is installed. */
-const itemSchema: StandardSchemaV1<Item, Item> = {
-  "~standard": {
-    version: 1,
-    vendor: "throughline",
-    validate: (value) => {
-      const { key, n } = (value ?? {}) as Partial<Item>;
-      return typeof key === "string" && typeof n === "number"
-        ? { value: { key, n } }
-        : { issues: [{ message: "expected { key: string, n: number }" }] };
-    },
-  },
-};
 
 /** One case at work. Ends every service and connection that it started. */
 export class Scenario implements AsyncDisposable {
@@ -47,7 +25,7 @@ export class Scenario implements AsyncDisposable {
   }
 
   defineItem(event: string): ItemContract {
-    return defineEvent(`${this.context}.${event}`, { key: (item: Item) => item.key }).version(1, itemSchema);
+    return defineItem(`${this.context}.${event}`);
   }
 
   get stream(): string {
