@@ -26,19 +26,22 @@ export class Lanes<Task extends LaneTask> {
     return this.#running;
   }
 
-  /** Starts the task now where its key and a slot are free; otherwise it waits its turn. */
-  enqueue(task: Task): void {
+  /** Starts the task now where its key and a slot are free; otherwise it waits its turn. True: it waits for its key. */
+  enqueue(task: Task): boolean {
     const waiting = this.#lanes.get(task.key);
     if (waiting !== undefined) {
       waiting.enqueue(task);
-    } else if (this.#lanes.has(task.key)) {
+      return true;
+    }
+    if (this.#lanes.has(task.key)) {
       const behind = new Queue<Task>();
       behind.enqueue(task);
       this.#lanes.set(task.key, behind);
-    } else {
-      this.#lanes.set(task.key, undefined);
-      this.#startOrQueue(task);
+      return true;
     }
+    this.#lanes.set(task.key, undefined);
+    this.#startOrQueue(task);
+    return false;
   }
 
   /** The running task is done: its key's next task follows. */

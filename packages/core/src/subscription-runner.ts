@@ -42,6 +42,9 @@ const deadLetterRetryMs = 2_000;
  * 250 ms ago, where nobody would answer before the ack wait is over.
  */
 const giveBackDelayMs = 300;
+/** Events held at a time, those that wait behind their key included; beyond that, a busy key does slow others down. */
+const maxHeld = 4_096;
+const maxHeldBytes = 64 * 1_048_576;
 const ackWaitMs = 10_000;
 const sweepsPerAckWait = 3;
 
@@ -65,6 +68,7 @@ export class SubscriptionRunner {
   /** What is under way, by its sequence in the stream. */
   readonly #handlings = new Map<number, Handling>();
   readonly #settled = new SettledSequences();
+  #heldBytes = 0;
   /** What arrived after pulling had stopped. */
   readonly #lateDeliveries: Delivery[] = [];
   #consumption: Consumption | undefined;
@@ -148,7 +152,12 @@ export class SubscriptionRunner {
       return;
     }
     this.#handlings.set(sequence, handling);
-    this.#lanes.enqueue(handling);
+    this.#heldBytes += delivery.message.body.length;
+    const waitsForKey = this.#lanes.enqueue(handling);
+    if (waitsForKey && this.#handlings.size < maxHeld && this.#heldBytes < maxHeldBytes) {
+      // What stands in line behind a slow or failing key must not use up what other keys could be asked with.
+      this.#replace(handling);
+    }
   }
 
   readonly #attempt = (handling: Handling): void => {
@@ -325,6 +334,7 @@ export class SubscriptionRunner {
   }
 
   #forget(handling: Handling): void {
+    this.#heldBytes -= handling.delivery.message.body.length;
     this.#handlings.delete(handling.delivery.storedAt.sequence);
   }
 
