@@ -4,6 +4,7 @@
 import type { EventEnvelope } from "./event-envelope.ts";
 import { deriveEventId } from "./event-id.ts";
 import { decodeKey, parseSubject } from "./event-subject.ts";
+import { HeaderList } from "./header-list.ts";
 import { parseJsonBody } from "./json-body.ts";
 import { ThroughlineError } from "./throughline-error.ts";
 import { maxTracestateLength, parseTraceparent } from "./trace-context.ts";
@@ -32,28 +33,49 @@ export interface ReceivedEvent {
   readonly data: unknown;
 }
 
+/** What every event has; shared by the header lists of all of them. */
+const alwaysWritten = [
+  ceHeaders.specversion,
+  ceHeaders.id,
+  ceHeaders.type,
+  ceHeaders.source,
+  ceHeaders.time,
+  ceHeaders.subject,
+  ceHeaders.datacontenttype,
+  ceHeaders.dataversion,
+  ceHeaders.correlationid,
+] as const;
+const withTrace = [...alwaysWritten, "traceparent"];
+const withTraceAndCause = [...withTrace, ceHeaders.causationid];
+
 /** Writes the envelope as binary-mode headers. */
-export function writeEventHeaders(envelope: EventEnvelope): Map<string, string> {
-  const headers = new Map<string, string>();
-  headers.set(ceHeaders.specversion, "1.0");
-  headers.set(ceHeaders.id, encodeAttribute(envelope.id));
-  headers.set(ceHeaders.type, envelope.type);
-  headers.set(ceHeaders.source, encodeAttribute(envelope.source));
-  headers.set(ceHeaders.time, envelope.time);
-  headers.set(ceHeaders.subject, encodeAttribute(envelope.key));
-  headers.set(ceHeaders.datacontenttype, "application/json");
-  headers.set(ceHeaders.dataversion, String(envelope.version));
-  headers.set(ceHeaders.correlationid, encodeAttribute(envelope.correlationId));
-  if (envelope.causationId !== undefined) {
-    headers.set(ceHeaders.causationid, encodeAttribute(envelope.causationId));
-  }
-  if (envelope.traceparent !== undefined) {
-    headers.set("traceparent", envelope.traceparent);
-    if (envelope.tracestate !== undefined) {
-      headers.set("tracestate", envelope.tracestate);
+export function writeEventHeaders(envelope: EventEnvelope): HeaderList {
+  const { causationId, traceparent, tracestate } = envelope;
+  const values = [
+    "1.0",
+    encodeAttribute(envelope.id),
+    envelope.type,
+    encodeAttribute(envelope.source),
+    envelope.time,
+    encodeAttribute(envelope.key),
+    "application/json",
+    String(envelope.version),
+    encodeAttribute(envelope.correlationId),
+  ];
+  let names: readonly string[] = alwaysWritten;
+  if (traceparent !== undefined) {
+    names = withTrace;
+    values.push(traceparent);
+    if (causationId !== undefined) {
+      names = withTraceAndCause;
+      values.push(encodeAttribute(causationId));
     }
   }
-  return headers;
+  const headers = new HeaderList(names, values);
+  if (traceparent === undefined && causationId !== undefined) {
+    headers.set(ceHeaders.causationid, encodeAttribute(causationId));
+  }
+  return traceparent === undefined || tracestate === undefined ? headers : headers.set("tracestate", tracestate);
 }
 
 /**
@@ -113,7 +135,8 @@ function readEnvelope(
   if (id.length === 0) {
     throw invalidAttribute(place("id"), "a non-empty string", id);
   }
-  const causationId = attribute("causationid");
+  const traceparent = headers.get("traceparent");
+  const hasTrace = parseTraceparent(traceparent) !== undefined;
   return {
     id,
     type,
@@ -122,8 +145,10 @@ function readEnvelope(
     source: attribute("source") ?? `urn:nats:${stored.stream}`,
     time: readTime(attribute("time"), stored, place),
     correlationId: attribute("correlationid") || id,
-    ...(causationId === undefined ? undefined : { causationId }),
-    ...readTraceContext(headers),
+    causationId: attribute("causationid"),
+    // An invalid traceparent starts a new trace instead of failing the event: tracing never costs a delivery.
+    traceparent: hasTrace ? traceparent : undefined,
+    tracestate: hasTrace ? readTracestate(headers) : undefined,
   };
 }
 
@@ -149,6 +174,9 @@ function readVersion(value: string | undefined, place: AttributePlace): number |
   if (value === undefined) {
     return undefined;
   }
+  if (value === "1") {
+    return 1;
+  }
   if (!/^[1-9][0-9]{0,5}$/.test(value)) {
     throw invalidAttribute(place("dataversion"), "a whole number from 1", value);
   }
@@ -158,26 +186,25 @@ function readVersion(value: string | undefined, place: AttributePlace): number |
 const rfc3339 =
   /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:(?:[0-5]\d|60)(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/i;
 
+let lastTime: string | undefined;
+
 function readTime(value: string | undefined, stored: StoredAt, place: AttributePlace): string {
   if (value === undefined) {
     return new Date(stored.timeMs).toISOString();
   }
-  if (!rfc3339.test(value)) {
-    throw invalidAttribute(place("time"), "an RFC 3339 time", value);
+  // Many events share a millisecond.
+  if (value !== lastTime) {
+    if (!rfc3339.test(value)) {
+      throw invalidAttribute(place("time"), "an RFC 3339 time", value);
+    }
+    lastTime = value;
   }
   return value;
 }
 
-/** An invalid traceparent starts a new trace instead of failing the event: tracing never costs a delivery. */
-function readTraceContext(headers: WireHeaders): { traceparent?: string; tracestate?: string } {
-  const traceparent = headers.get("traceparent");
-  if (parseTraceparent(traceparent) === undefined) {
-    return {};
-  }
+function readTracestate(headers: WireHeaders): string | undefined {
   const tracestate = headers.get("tracestate");
-  return tracestate === undefined || tracestate.length > maxTracestateLength
-    ? { traceparent: traceparent as string }
-    : { traceparent: traceparent as string, tracestate };
+  return tracestate === undefined || tracestate.length > maxTracestateLength ? undefined : tracestate;
 }
 
 function readStructured(body: Uint8Array): { attributes: AttributeReader; data: unknown } {
@@ -205,7 +232,7 @@ function readStructured(body: Uint8Array): { attributes: AttributeReader; data: 
 }
 
 function isJson(mediaType: string): boolean {
-  return /^[\w.+-]+\/(?:[\w.+-]*\+)?json\s*(?:;|$)/i.test(mediaType);
+  return mediaType === "application/json" || /^[\w.+-]+\/(?:[\w.+-]*\+)?json\s*(?:;|$)/i.test(mediaType);
 }
 
 const plainAttribute = /^[!#$&-~]*$/;

@@ -28,7 +28,7 @@ describe("events as CloudEvents", () => {
       const body = new TextEncoder().encode('{"a":1}');
       const received = readEvent({ subject: subjectOfEvent(sent.type, key), headers, body }, stored);
       expect(received).toEqual({ envelope: sent, data: { a: 1 } });
-      for (const value of headers.values()) {
+      for (const value of [...headers].map(([, value]) => value)) {
         expect(value).toMatch(/^[!-~]*$/);
       }
     },
@@ -66,7 +66,7 @@ describe("events as CloudEvents", () => {
 
   test("begin a new trace when their traceparent is not valid", () => {
     for (const value of ["00-0-0-00", traceparent.toUpperCase(), `${traceparent}-x`, `ff${traceparent.slice(2)}`]) {
-      expect(readEvent(message({ traceparent: value }), stored).envelope).not.toHaveProperty("traceparent");
+      expect(readEvent(message({ traceparent: value }), stored).envelope.traceparent).toBeUndefined();
     }
   });
 

@@ -17,8 +17,8 @@ export interface EventEnvelope<Type extends string = string> {
   /** The journey: the id of the event that began it. */
   readonly correlationId: string;
   /** The id of the event that caused this one; absent on the event that began the journey. */
-  readonly causationId?: string;
+  readonly causationId?: string | undefined;
   /** W3C trace context of the hop that published the event. */
-  readonly traceparent?: string;
-  readonly tracestate?: string;
+  readonly traceparent?: string | undefined;
+  readonly tracestate?: string | undefined;
 }

@@ -25,6 +25,7 @@ export {
   subjectOfEvent,
   subjectOfSchedule,
 } from "./event-subject.ts";
+export { HeaderList } from "./header-list.ts";
 export { maxBodyBytes, maxBodyDepth, parseJsonBody } from "./json-body.ts";
 export { type FieldIssue, listIssues } from "./schema-validation.ts";
 export { ThroughlineError, type ThroughlineErrorOptions } from "./throughline-error.ts";

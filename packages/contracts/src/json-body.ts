@@ -18,10 +18,10 @@ export function parseJsonBody(body: Uint8Array): unknown {
   if (!isUtf8(body)) {
     throw invalidBody("is not valid UTF-8");
   }
-  if (exceedsDepth(body)) {
+  const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("utf8");
+  if (mayExceedDepth(text) && exceedsDepth(body)) {
     throw invalidBody(`is nested deeper than ${maxBodyDepth} levels`);
   }
-  const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("utf8");
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -38,11 +38,21 @@ function invalidBody(problem: string, cause?: unknown): ThroughlineError {
   return new ThroughlineError("CONTRACT_BODY_INVALID", `The body ${problem}.`, { cause });
 }
 
-/** Counts brackets outside of strings; cheap enough to run on every body, and safe before anything recursive runs. */
-function exceedsDepth(body: Uint8Array): boolean {
-  if (body.length <= maxBodyDepth) {
-    return false;
+/** Whether there are brackets enough; hardly any body has as many, so the closer look is rare. */
+function mayExceedDepth(text: string): boolean {
+  let brackets = 0;
+  for (const bracket of ["{", "["]) {
+    for (let index = text.indexOf(bracket); index >= 0; index = text.indexOf(bracket, index + 1)) {
+      if (++brackets > maxBodyDepth) {
+        return true;
+      }
+    }
   }
+  return false;
+}
+
+/** Counts brackets outside of strings, before anything recursive runs. */
+function exceedsDepth(body: Uint8Array): boolean {
   let depth = 0;
   let inString = false;
   for (let index = 0; index < body.length; index++) {

@@ -1,7 +1,12 @@
 // A message as it goes over the wire, before and after a transport touches it.
 
-/** Header names in lower case (the names that NATS itself reserves keep their case); values are single. */
-export type WireHeaders = ReadonlyMap<string, string>;
+/** Headers by their lower-case names; values are single. A `Map` will do. */
+export interface WireHeaders extends Iterable<[string, string]> {
+  readonly size: number;
+  get(name: string): string | undefined;
+  has(name: string): boolean;
+  forEach(visit: (value: string, name: string) => void): void;
+}
 
 export interface WireMessage {
   readonly subject: string;

@@ -42,6 +42,7 @@ const maxAtomicEvents = 1_000;
 
 export class EventPublisher {
   readonly #service: string;
+  readonly #source: string;
   readonly #declared: ReadonlySet<AnyEventContract>;
   readonly #connection: TransportConnection;
   readonly #tracing: Tracing;
@@ -58,6 +59,7 @@ export class EventPublisher {
     readonly clock: Clock;
   }) {
     this.#service = parts.service;
+    this.#source = `/${parts.service}`;
     this.#declared = new Set(parts.publishes);
     this.#connection = parts.connection;
     this.#tracing = parts.tracing;
@@ -69,27 +71,27 @@ export class EventPublisher {
     this.#stopped = true;
   }
 
-  async publish(
+  publish(
     contract: AnyEventContract,
     data: unknown,
     options?: PublishOptions,
     cause?: PublishingCause,
   ): Promise<EventEnvelope> {
-    this.#requireAllowed(contract);
+    const refusal = this.#refusalOf(contract);
+    if (refusal !== undefined) {
+      return Promise.reject(refusal);
+    }
     const span = this.#tracing.startSend(contract.type, cause && contextOfSpan(cause.span));
     try {
       const valid = contract.parse(data);
-      if (valid instanceof Promise) {
-        await valid;
-      }
-      const { envelope, message } = this.#prepare(contract, data, options, span, cause);
-      await this.#connection.publish(message);
-      return envelope;
+      return valid instanceof Promise
+        ? valid.then(
+            () => this.#send(contract, data, options, cause, span),
+            (error: unknown) => failSpan(span, error),
+          )
+        : this.#send(contract, data, options, cause, span);
     } catch (error) {
-      recordFailure(span, error);
-      throw error;
-    } finally {
-      span.end();
+      return failSpan(span, error);
     }
   }
 
@@ -121,6 +123,22 @@ export class EventPublisher {
   async cancelSchedule(contract: AnyEventContract, name: string): Promise<boolean> {
     this.#requireAllowed(contract);
     return await this.#connection.cancelSchedule(contract.stream, subjectOfSchedule(contract.type, name));
+  }
+
+  /** Written without `await`, so that of all that was made on the way only the envelope outlives the wait. */
+  #send(
+    contract: AnyEventContract,
+    data: unknown,
+    options: PublishOptions | undefined,
+    cause: PublishingCause | undefined,
+    span: Span,
+  ): Promise<EventEnvelope> {
+    try {
+      const { envelope, message } = this.#prepare(contract, data, options, span, cause);
+      return confirm(this.#connection.publish(message), envelope, span);
+    } catch (error) {
+      return failSpan(span, error);
+    }
   }
 
   async #publishAtomically(entries: readonly PublishEntry[], cause?: PublishingCause): Promise<EventEnvelope[]> {
@@ -171,16 +189,23 @@ export class EventPublisher {
   }
 
   #requireAllowed(contract: AnyEventContract): void {
+    const refusal = this.#refusalOf(contract);
+    if (refusal !== undefined) {
+      throw refusal;
+    }
+  }
+
+  #refusalOf(contract: AnyEventContract): ThroughlineError | undefined {
     if (this.#stopped) {
-      throw new ThroughlineError("BUS_STOPPED", `Service "${this.#service}" is stopped and publishes no more.`);
+      return new ThroughlineError("BUS_STOPPED", `Service "${this.#service}" is stopped and publishes no more.`);
     }
-    if (!this.#declared.has(contract)) {
-      throw new ThroughlineError(
-        "BUS_EVENT_UNDECLARED",
-        `Service "${this.#service}" does not declare that it publishes ${contract.type}.`,
-        { details: { service: this.#service, type: contract.type } },
-      );
-    }
+    return this.#declared.has(contract)
+      ? undefined
+      : new ThroughlineError(
+          "BUS_EVENT_UNDECLARED",
+          `Service "${this.#service}" does not declare that it publishes ${contract.type}.`,
+          { details: { service: this.#service, type: contract.type } },
+        );
   }
 
   #prepare(
@@ -203,8 +228,8 @@ export class EventPublisher {
     if (options?.headers !== undefined) {
       addUserHeaders(headers, options.headers);
     }
-    const body = Buffer.from(JSON.stringify(data));
-    this.#tracing.describeSend(span, envelope, subject, body.length);
+    const body = JSON.stringify(data);
+    this.#tracing.describeSend(span, envelope, subject, Buffer.byteLength(body));
     const message: OutgoingMessage = { subject, headers, body, messageId: envelope.id, orderKey: key };
     if (timing === undefined) {
       return { envelope, message };
@@ -229,16 +254,20 @@ export class EventPublisher {
         : cause === undefined
           ? createEventId()
           : deriveEventId(cause.event.id, cause.durable, subject, String(cause.countOf(subject)));
+    const correlationId = cause?.event.correlationId ?? id;
+    const time = this.#timestamp(timeMs);
+    const { traceparent, tracestate } = traceHeadersOf(span);
     return {
       id,
       type: contract.type,
       version: contract.latestVersion,
-      source: `/${this.#service}`,
-      time: this.#timestamp(timeMs),
+      source: this.#source,
+      time,
       key,
-      correlationId: cause?.event.correlationId ?? id,
-      ...(cause === undefined ? undefined : { causationId: cause.event.id }),
-      ...traceHeadersOf(span),
+      correlationId,
+      causationId: cause?.event.id,
+      traceparent,
+      tracestate,
     };
   }
 
@@ -250,6 +279,22 @@ export class EventPublisher {
     }
     return this.#timestampText;
   }
+}
+
+function confirm(storing: Promise<unknown>, envelope: EventEnvelope, span: Span): Promise<EventEnvelope> {
+  return storing.then(
+    () => {
+      span.end();
+      return envelope;
+    },
+    (error: unknown) => failSpan(span, error),
+  );
+}
+
+function failSpan(span: Span, error: unknown): Promise<never> {
+  recordFailure(span, error);
+  span.end();
+  return Promise.reject(error);
 }
 
 function batchIncomplete(

@@ -40,7 +40,12 @@ export class Lanes<Task extends LaneTask> {
       return true;
     }
     this.#lanes.set(task.key, undefined);
-    this.#startOrQueue(task);
+    if (!this.#starting && this.#running < this.#concurrency && this.#ready.size === 0) {
+      this.#running++;
+      task.start();
+    } else {
+      this.#startOrQueue(task);
+    }
     return false;
   }
 

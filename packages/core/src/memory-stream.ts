@@ -36,7 +36,7 @@ export class MemoryStream {
       return { stream: this.name, sequence: seen.sequence, duplicate: true };
     }
     const sequence = this.messages.length + 1;
-    const message = { subject, headers: new Map(headers), body, sequence, timeMs };
+    const message = { subject, headers: new Map(headers), body: bytesOf(body), sequence, timeMs };
     this.messages.push(message);
     this.#seen.set(messageId, { sequence, timeMs });
     for (const listener of this.#listeners) {
@@ -48,6 +48,10 @@ export class MemoryStream {
   onStored(listener: (message: StoredMessage) => void): void {
     this.#listeners.add(listener);
   }
+}
+
+function bytesOf(body: Uint8Array | string): Uint8Array {
+  return typeof body === "string" ? Buffer.from(body) : body;
 }
 
 /** Whether `subject` matches a NATS subject pattern with `*` and `>`. */

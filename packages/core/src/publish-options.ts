@@ -1,6 +1,6 @@
 // What a publisher may say about one publication, and what it may not.
 
-import { ThroughlineError } from "@throughline/contracts";
+import { type HeaderList, ThroughlineError } from "@throughline/contracts";
 import type { Schedule } from "./schedule.ts";
 
 export interface PublishOptions {
@@ -42,7 +42,7 @@ export function requireValidId(id: string): string {
 }
 
 /** Adds the user's headers in lower case. @throws BUS_HEADER_RESERVED, BUS_PUBLISH_INVALID */
-export function addUserHeaders(headers: Map<string, string>, added: Readonly<Record<string, string>>): void {
+export function addUserHeaders(headers: HeaderList, added: Readonly<Record<string, string>>): void {
   const entries = Object.entries(added);
   if (entries.length > maxHeaders) {
     throw invalidOption(`at most ${maxHeaders} headers`, `${entries.length} headers`);

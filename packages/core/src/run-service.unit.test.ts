@@ -1,4 +1,4 @@
-import { defineEvent, parseTraceparent } from "@throughline/contracts";
+import { defineEvent, parseTraceparent, type WireHeaders } from "@throughline/contracts";
 import { eventually } from "@throughline/testing";
 import { describe, expect, test, vi } from "vitest";
 import { z } from "zod";
@@ -31,7 +31,7 @@ async function setUp(
   return { transport, shop: runningShop, payments: runningPayments };
 }
 
-const reasonOf = (letter: { headers: ReadonlyMap<string, string> } | undefined) =>
+const reasonOf = (letter: { headers: WireHeaders } | undefined) =>
   letter?.headers.get("throughline-dead-reason");
 
 describe("a running service", () => {

@@ -134,15 +134,16 @@ export function errorType(error: Error): string {
  * The trace context to send with a message. Without an SDK the incoming context is passed on; where there is none, a
  * new unsampled trace begins, so a journey has one trace id in every case.
  */
-export function traceHeadersOf(span: Span): { traceparent: string; tracestate?: string } {
+export function traceHeadersOf(span: Span): { traceparent: string; tracestate: string | undefined } {
   const spanContext = span.spanContext();
   if (!isSpanContextValid(spanContext)) {
     const ids = randomBytes(24).toString("hex");
-    return { traceparent: formatTraceparent({ traceId: ids.slice(0, 32), spanId: ids.slice(32), flags: 0 }) };
+    const traceparent = formatTraceparent({ traceId: ids.slice(0, 32), spanId: ids.slice(32), flags: 0 });
+    return { traceparent, tracestate: undefined };
   }
-  const traceparent = formatTraceparent({ ...spanContext, flags: spanContext.traceFlags });
-  const tracestate = spanContext.traceState?.serialize();
-  return tracestate ? { traceparent, tracestate } : { traceparent };
+  const { traceId, spanId, traceFlags, traceState } = spanContext;
+  const traceparent = formatTraceparent({ traceId, spanId, flags: traceFlags });
+  return { traceparent, tracestate: traceState?.serialize() || undefined };
 }
 
 function readSpanContext(traceparent: string | undefined, tracestate: string | undefined): SpanContext | undefined {

@@ -50,7 +50,9 @@ export interface TransportPeer {
   readonly port?: number;
 }
 
-export interface OutgoingMessage extends WireMessage {
+export interface OutgoingMessage extends Omit<WireMessage, "body"> {
+  /** Text travels as UTF-8. */
+  readonly body: Uint8Array | string;
   readonly messageId: string;
   /** Messages of one order key keep their order, retries included. */
   readonly orderKey?: string;

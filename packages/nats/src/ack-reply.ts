@@ -10,19 +10,50 @@ export interface AckReply {
   readonly storedAtMs: number;
 }
 
+const prefix = "$JS.ACK.";
+const dot = 0x2e;
+/** Tokens behind the prefix: without domain and account, and with them (a random token may follow). */
+const shortForm = 7;
+const longForm = 9;
+const maxTokens = 10;
+
+/** Where the tokens of the reply at hand begin; reused, because this runs for every delivery. */
+const starts = new Array<number>(maxTokens + 1).fill(0);
+
 /** Undefined for a reply subject that is no JetStream ack subject. */
 export function parseAckReply(reply: string): AckReply | undefined {
-  const tokens = reply.split(".");
-  if (tokens[0] !== "$JS" || tokens[1] !== "ACK" || tokens.length < 9) {
+  if (!reply.startsWith(prefix)) {
     return undefined;
   }
-  const offset = tokens.length >= 11 ? 4 : 2;
-  const nanoseconds = tokens[offset + 5] ?? "";
+  let tokens = 1;
+  starts[0] = prefix.length;
+  for (let index = prefix.length; index < reply.length; index++) {
+    if (reply.charCodeAt(index) === dot) {
+      if (tokens === maxTokens) {
+        break;
+      }
+      starts[tokens++] = index + 1;
+    }
+  }
+  if (tokens < shortForm) {
+    return undefined;
+  }
+  const first = tokens >= longForm ? 2 : 0;
+  const begin = (token: number) => starts[first + token] as number;
   return {
-    stream: tokens[offset] ?? "",
-    deliveries: Number(tokens[offset + 2]),
-    streamSequence: Number(tokens[offset + 3]),
-    consumerSequence: Number(tokens[offset + 4]),
-    storedAtMs: Number(nanoseconds.slice(0, -6)),
+    stream: reply.slice(begin(0), begin(1) - 1),
+    deliveries: numberBetween(reply, begin(2), begin(3) - 1),
+    streamSequence: numberBetween(reply, begin(3), begin(4) - 1),
+    consumerSequence: numberBetween(reply, begin(4), begin(5) - 1),
+    // Nanoseconds, of which the last six digits are less than a millisecond.
+    storedAtMs: numberBetween(reply, begin(5), begin(6) - 1 - 6),
   };
+}
+
+function numberBetween(text: string, start: number, end: number): number {
+  let value = 0;
+  for (let index = start; index < end; index++) {
+    value = value * 10 + text.charCodeAt(index) - 0x30;
+  }
+  return value;
 }

@@ -10,9 +10,10 @@ import { CongestionWindow } from "./congestion-window.ts";
 import { HeldKeys } from "./held-keys.ts";
 import { apiErrorCodes } from "./jetstream-api.ts";
 import { batchSendingOf, sendingOf } from "./outgoing-frames.ts";
-import { type Frame, Publication, type Sending } from "./publication.ts";
+import { Publication, type Sending } from "./publication.ts";
 import { readPublishAnswer, refused, unconfirmed } from "./publish-answer.ts";
-import { encodedHeaders, numberAtSubjectEnd } from "./raw-message.ts";
+import { numberAtSubjectEnd } from "./raw-message.ts";
+import type { WireWriter } from "./wire-writer.ts";
 
 export interface PublisherOptions {
   /** Publications on their way at a time; more wait their turn. */
@@ -21,8 +22,6 @@ export interface PublisherOptions {
   readonly timeoutMs: number;
 }
 
-/** Large enough that a write carries many messages, small enough that the server works while we make the next ones. */
-const sendBatch = 64;
 const sweepMs = 50;
 /** A publication without an answer is sent again after this long, then after twice as long, and so on. */
 const firstAnswerTimeoutMs = 2_000;
@@ -32,17 +31,16 @@ const maxPauseMs = 2_000;
 
 export class ConfirmedPublisher {
   readonly #connection: NatsConnection;
+  readonly #writer: WireWriter;
   readonly #options: PublisherOptions;
   readonly #prefix: string;
   readonly #subscription: Subscription;
   readonly #lanes: Lanes<LaneTask>;
-  /** Everything that waits for its promise to settle, oldest first. */
-  readonly #unsettled = new Set<Publication>();
+  /** What stands in line for its key or for a slot of the window, oldest first. */
+  readonly #waiting = new Set<Publication>();
+  /** What was sent and is not confirmed, by the number of its confirmation, oldest first. */
   readonly #inFlight = new Map<number, Publication>();
   #nextToken = 0;
-  /** Tokens from here on are in flight and not sent yet. */
-  #nextToSend = 0;
-  #sending = false;
   readonly #congestion: CongestionWindow;
   #onTheirWay = 0;
   /** Refused by an overwhelmed server, or waiting because others were; they go out one after another. */
@@ -50,8 +48,9 @@ export class ConfirmedPublisher {
   #sweep: NodeJS.Timeout | undefined;
   #closed = false;
 
-  constructor(connection: NatsConnection, inboxPrefix: string, options: PublisherOptions) {
+  constructor(connection: NatsConnection, writer: WireWriter, inboxPrefix: string, options: PublisherOptions) {
     this.#connection = connection;
+    this.#writer = writer;
     this.#options = options;
     this.#prefix = `${createInbox(inboxPrefix)}.`;
     this.#lanes = new Lanes(options.maxInFlight);
@@ -69,6 +68,7 @@ export class ConfirmedPublisher {
     return new Promise((resolve, reject) => {
       const publication = this.#admit(message.orderKey ?? message.messageId, sendingOf(message), resolve, reject);
       this.#lanes.enqueue(publication);
+      this.#watch(publication);
     });
   }
 
@@ -79,6 +79,7 @@ export class ConfirmedPublisher {
     const { promise, resolve, reject } = Promise.withResolvers<PublishReceipt>();
     const publication = this.#admit(ownKey, batchSendingOf(messages), resolve, reject);
     const held = new HeldKeys(this.#lanes, keys, publication);
+    this.#watch(publication);
     try {
       await promise;
     } finally {
@@ -117,11 +118,11 @@ export class ConfirmedPublisher {
   close(): void {
     this.#closed = true;
     clearInterval(this.#sweep);
-    for (const publication of this.#unsettled) {
+    for (const publication of [...this.#inFlight.values(), ...this.#waiting]) {
       publication.settled = true;
       publication.reject(unconfirmed(publication.sending, "the connection was closed"));
     }
-    this.#unsettled.clear();
+    this.#waiting.clear();
     this.#inFlight.clear();
     this.#subscription.unsubscribe();
   }
@@ -139,10 +140,14 @@ export class ConfirmedPublisher {
       });
     }
     const deadlineMs = Date.now() + this.#options.timeoutMs;
-    const publication = new Publication(key, sending, deadlineMs, this.#launch, resolve, reject);
-    this.#unsettled.add(publication);
+    return new Publication(key, sending, deadlineMs, this.#launch, resolve, reject);
+  }
+
+  #watch(publication: Publication): void {
+    if (publication.token < 0) {
+      this.#waiting.add(publication);
+    }
     this.#startSweep();
-    return publication;
   }
 
   /** Its key and a slot of the window are free. */
@@ -151,29 +156,13 @@ export class ConfirmedPublisher {
       this.#lanes.release(publication);
       return;
     }
+    if (this.#waiting.size > 0) {
+      this.#waiting.delete(publication);
+    }
     publication.token = this.#nextToken++;
     this.#inFlight.set(publication.token, publication);
-    if (this.#nextToken - this.#nextToSend >= sendBatch) {
-      this.#sendLaunched();
-    } else if (!this.#sending) {
-      this.#sending = true;
-      process.nextTick(() => {
-        this.#sending = false;
-        this.#sendLaunched();
-      });
-    }
+    this.#sendOrHoldBack(publication, Date.now());
   };
-
-  /** Runs when all promises of this turn have settled, or earlier when a batch is full: one write for many messages. */
-  #sendLaunched(): void {
-    const now = Date.now();
-    for (; this.#nextToSend < this.#nextToken; this.#nextToSend++) {
-      const publication = this.#inFlight.get(this.#nextToSend);
-      if (publication !== undefined) {
-        this.#sendOrHoldBack(publication, now);
-      }
-    }
-  }
 
   #sendOrHoldBack(publication: Publication, now: number): void {
     if (this.#congestion.allows(this.#onTheirWay)) {
@@ -201,12 +190,18 @@ export class ConfirmedPublisher {
       publication.isOnItsWay = true;
       this.#onTheirWay++;
     }
+    const { sending, token } = publication;
+    const reply = this.#prefix + token;
     try {
-      const frames = publication.sending.frames();
-      for (let index = 0; index < frames.length - 1; index++) {
-        this.#write(frames[index] as Frame);
+      if (sending.batch === undefined) {
+        this.#writer.publish(sending.subject, reply, sending.headerBlock, sending.body);
+      } else {
+        const frames = sending.batch();
+        for (const [index, { subject, headerBlock, body }] of frames.entries()) {
+          // The last one commits, and is answered for all.
+          this.#writer.publish(subject, index === frames.length - 1 ? reply : "", headerBlock, body);
+        }
       }
-      this.#write(frames[frames.length - 1] as Frame, this.#prefix + publication.token);
     } catch (cause) {
       const { subject, messageId } = publication.sending;
       this.#settle(publication);
@@ -217,11 +212,6 @@ export class ConfirmedPublisher {
         }),
       );
     }
-  }
-
-  #write({ subject, headerBlock, body }: Frame, reply?: string): void {
-    const headers = encodedHeaders(headerBlock);
-    this.#connection.publish(subject, body, reply === undefined ? { headers } : { headers, reply });
   }
 
   #onAnswer(message: Msg): void {
@@ -268,11 +258,12 @@ export class ConfirmedPublisher {
   #settle(publication: Publication): void {
     publication.settled = true;
     this.#arrived(publication);
-    this.#heldBack.delete(publication);
-    this.#unsettled.delete(publication);
+    if (this.#heldBack.size > 0) {
+      this.#heldBack.delete(publication);
+    }
     this.#inFlight.delete(publication.token);
     this.#lanes.release(publication);
-    if (this.#unsettled.size === 0) {
+    if (this.#inFlight.size === 0 && this.#waiting.size === 0) {
       clearInterval(this.#sweep);
       this.#sweep = undefined;
     }
@@ -282,32 +273,24 @@ export class ConfirmedPublisher {
   #startSweep(): void {
     this.#sweep ??= setInterval(() => {
       const now = Date.now();
-      for (const publication of this.#unsettled) {
+      for (const publication of this.#waiting) {
         if (now < publication.deadlineMs) {
           break;
         }
-        this.#giveUp(publication);
+        // It still stands in line; when its turn comes it steps aside.
+        publication.settled = true;
+        this.#waiting.delete(publication);
+        publication.reject(unconfirmed(publication.sending, "those before it, of its key or in the window, took too long"));
       }
       for (const publication of this.#inFlight.values()) {
-        if (now >= publication.resendAtMs && publication.tries > 0) {
+        if (now >= publication.deadlineMs) {
+          this.#settle(publication);
+          publication.reject(unconfirmed(publication.sending, publication.lastAnswer));
+        } else if (now >= publication.resendAtMs) {
           this.#send(publication, now);
         }
       }
       this.#sendHeldBack(now);
     }, sweepMs);
-  }
-
-  #giveUp(publication: Publication): void {
-    if (publication.token >= 0) {
-      this.#settle(publication);
-      publication.reject(unconfirmed(publication.sending, publication.lastAnswer));
-    } else {
-      // It still stands in line; when its turn comes it steps aside.
-      publication.settled = true;
-      this.#unsettled.delete(publication);
-      publication.reject(
-        unconfirmed(publication.sending, "others before it, of its key or in the window, took too long"),
-      );
-    }
   }
 }

@@ -3,32 +3,30 @@
 // @see https://github.com/nats-io/nats-architecture-and-design/blob/main/adr/ADR-4.md
 
 import { Buffer } from "node:buffer";
-import type { WireHeaders } from "@throughline/contracts";
+import { HeaderList, type WireHeaders } from "@throughline/contracts";
 
 const firstLine = "NATS/1.0";
 const maxBlockBytes = 65_536;
 const maxHeaders = 128;
 
-const invalidValue = /[\r\n]/;
-
 /** `commands` are headers that the server acts on. @throws RangeError when a value would break out of its line */
-export function encodeHeaderBlock(
+export function formatHeaderBlock(
   headers: WireHeaders,
   messageId: string,
   commands: readonly (readonly [string, string])[] = [],
-): Uint8Array {
+): string {
   let block = `${firstLine}\r\n${formatLine("Nats-Msg-Id", messageId)}`;
   for (const [name, value] of commands) {
     block += formatLine(name, value);
   }
-  for (const [name, value] of headers) {
+  headers.forEach((value, name) => {
     block += formatLine(name, value);
-  }
-  return Buffer.from(`${block}\r\n`);
+  });
+  return `${block}\r\n`;
 }
 
 function formatLine(name: string, value: string): string {
-  if (invalidValue.test(value)) {
+  if (value.includes("\n") || value.includes("\r")) {
     throw new RangeError(`The header ${name} holds a line break.`);
   }
   return `${name}: ${value}\r\n`;
@@ -53,11 +51,16 @@ export function decodeHeaderBlock(bytes: Uint8Array): HeaderBlockReading {
   if (!text.startsWith(firstLine)) {
     return { problem: `the block does not begin with ${firstLine}` };
   }
+  const isUnusual = unusual.test(text);
+  const known = isUnusual ? undefined : readKnownShape(text);
+  if (known !== undefined) {
+    return { block: { status: 0, description: "", headers: known } };
+  }
   const endOfFirst = text.indexOf("\r\n");
   const statusLine = endOfFirst < 0 ? text.slice(firstLine.length) : text.slice(firstLine.length, endOfFirst);
   const headers = new Map<string, string>();
   // One look at the whole block spares a closer one at each line, unless somebody sends the unusual.
-  const readLine = unusual.test(text) ? readUnusualLine : readPlainLine;
+  const readLine = isUnusual ? readUnusualLine : readPlainLine;
   let position = endOfFirst < 0 ? text.length : endOfFirst + 2;
   while (position < text.length) {
     const end = text.indexOf("\r\n", position);
@@ -71,9 +74,73 @@ export function decodeHeaderBlock(bytes: Uint8Array): HeaderBlockReading {
     position = lineEnd + 2;
   }
   const status = statusLine.trim();
+  if (!isUnusual && status === "" && headers.size > 0) {
+    learnShape(text, headers);
+  }
   return {
     block: { status: status === "" ? 0 : Number.parseInt(status, 10) || 0, description: status.slice(4), headers },
   };
+}
+
+/** The names of a block's headers, in order, as they were written and in lower case. */
+interface BlockShape {
+  readonly prefixes: readonly string[];
+  readonly names: readonly string[];
+}
+
+const plainStart = `${firstLine}\r\n`;
+/** A sender writes the same headers in the same order, event after event; such a block is read without looking up names. */
+const shapes: BlockShape[] = [];
+const maxShapes = 8;
+const space = 0x20;
+
+/** Undefined for a block of an unknown shape. */
+function readKnownShape(text: string): HeaderList | undefined {
+  for (let index = 0; index < shapes.length; index++) {
+    const shape = shapes[index] as BlockShape;
+    const values = readValues(text, shape.prefixes);
+    if (values !== undefined) {
+      if (index > 0) {
+        shapes.splice(index, 1);
+        shapes.unshift(shape);
+      }
+      return new HeaderList(shape.names, values);
+    }
+  }
+  return undefined;
+}
+
+function readValues(text: string, prefixes: readonly string[]): string[] | undefined {
+  if (!text.startsWith(plainStart)) {
+    return undefined;
+  }
+  const values: string[] = [];
+  let position = plainStart.length;
+  for (const prefix of prefixes) {
+    if (!text.startsWith(prefix, position)) {
+      return undefined;
+    }
+    const start = position + prefix.length;
+    const end = text.indexOf("\r\n", start);
+    if (end < 0) {
+      return undefined;
+    }
+    const isTrimmed = text.charCodeAt(start) > space && text.charCodeAt(end - 1) > space;
+    values.push(isTrimmed ? text.slice(start, end) : text.slice(start, end).trim());
+    position = end + 2;
+  }
+  return position + 2 === text.length && text.startsWith("\r\n", position) ? values : undefined;
+}
+
+/** Only from a block in which no name came twice: each line is one header. */
+function learnShape(text: string, headers: WireHeaders): void {
+  const lines = text.split("\r\n").slice(1, -2);
+  if (lines.length !== headers.size) {
+    return;
+  }
+  const prefixes = lines.map((line) => line.slice(0, line.indexOf(":") + (line.includes(": ") ? 2 : 1)));
+  shapes.unshift({ prefixes, names: [...headers].map(([name]) => name) });
+  shapes.length = Math.min(shapes.length, maxShapes);
 }
 
 /** Anything but printable ASCII, tabs and whole line ends. */

@@ -1,22 +1,22 @@
-// One message as JetStream delivered it, and the four answers to it.
+// One message as JetStream delivered it, and the four answers to it. An answer that cannot be sent is harmless: the
+// server delivers again after the ack wait.
 
-import { Buffer } from "node:buffer";
 import type { Msg, NatsConnection } from "@nats-io/nats-core";
 import type { StoredAt, WireHeaders, WireMessage } from "@throughline/contracts";
 import type { Delivery } from "@throughline/core";
 import type { AckReply } from "./ack-reply.ts";
 import type { HeaderBlockReading } from "./header-block.ts";
+import { subjectOf } from "./raw-message.ts";
 import type { ServerFeatures } from "./server-features.ts";
+import type { WireWriter } from "./wire-writer.ts";
 
-const acknowledgement = Buffer.from("+ACK");
-const workInProgress = Buffer.from("+WPI");
-const termination = Buffer.from("+TERM");
 const nanosPerMs = 1_000_000;
 const noHeaders: WireHeaders = new Map();
 
 /** What all deliveries of one connection share. */
 export interface AnswerParts {
   readonly connection: NatsConnection;
+  readonly writer: WireWriter;
   readonly features: ServerFeatures;
 }
 
@@ -29,11 +29,17 @@ export class JetStreamDelivery implements Delivery {
   readonly #parts: AnswerParts;
   readonly #reply: string;
 
-  constructor(parts: AnswerParts, received: Msg, reply: AckReply, reading: HeaderBlockReading | undefined) {
+  constructor(
+    parts: AnswerParts,
+    received: Msg,
+    replySubject: string,
+    reply: AckReply,
+    reading: HeaderBlockReading | undefined,
+  ) {
     this.#parts = parts;
-    this.#reply = received.reply ?? "";
+    this.#reply = replySubject;
     const headers = reading !== undefined && "block" in reading ? reading.block.headers : noHeaders;
-    this.message = { subject: received.subject, headers, body: received.data };
+    this.message = { subject: subjectOf(received), headers, body: received.data };
     if (reading !== undefined && "problem" in reading) {
       this.malformedHeaders = reading.problem;
     }
@@ -43,28 +49,20 @@ export class JetStreamDelivery implements Delivery {
   }
 
   acknowledge(): void {
-    this.#answer(acknowledgement);
+    this.#parts.writer.answer(this.#reply, "+ACK");
   }
 
   retry(delayMs: number): void {
     const delay = Math.round(delayMs * nanosPerMs);
-    this.#answer(Buffer.from(delay > 0 ? `-NAK {"delay":${delay}}` : "-NAK"));
+    this.#parts.writer.answer(this.#reply, delay > 0 ? `-NAK {"delay":${delay}}` : "-NAK");
   }
 
   extend(): void {
-    this.#answer(workInProgress);
+    this.#parts.writer.answer(this.#reply, "+WPI");
   }
 
   terminate(reason: string): void {
-    const { features } = this.#parts;
-    this.#answer(features.has("terminateReason") ? Buffer.from(`+TERM ${reason}`) : termination);
-  }
-
-  /** An answer that cannot be sent is harmless: the server delivers again after the ack wait. */
-  #answer(payload: Uint8Array): void {
-    const { connection } = this.#parts;
-    if (!connection.isClosed()) {
-      connection.publish(this.#reply, payload);
-    }
+    const { writer, features } = this.#parts;
+    writer.answer(this.#reply, features.has("terminateReason") ? `+TERM ${reason}` : "+TERM");
   }
 }

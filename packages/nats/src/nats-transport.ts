@@ -2,6 +2,8 @@
 
 import type { ConnectionOptions } from "@nats-io/nats-core";
 import type {
+  OutgoingMessage,
+  PublishReceipt,
   StreamTopology,
   Transport,
   TransportConnection,
@@ -14,6 +16,7 @@ import { followStatus, openConnection } from "./open-connection.ts";
 import { provisionConsumer, provisionStream, type StreamOptions } from "./provisioning.ts";
 import { type ConsumerPolicy, PullConsumption } from "./pull-consumption.ts";
 import { type ServerFeature, ServerFeatures } from "./server-features.ts";
+import { WireWriter } from "./wire-writer.ts";
 import { waitAtMost } from "./wait-at-most.ts";
 
 export interface NatsOptions {
@@ -66,7 +69,8 @@ async function connectService(
   }
   const api = new JetStreamApi(connection);
   const provisioning = { api, features, logger, streams: options.streams ?? {} };
-  const publisher = new ConfirmedPublisher(connection, inboxPrefix, {
+  const writer = new WireWriter(connection);
+  const publisher = new ConfirmedPublisher(connection, writer, inboxPrefix, {
     maxInFlight: options.maxInFlight ?? 1_024,
     timeoutMs: options.publishTimeoutMs ?? 30_000,
   });
@@ -95,6 +99,13 @@ async function connectService(
     },
   });
 
+  const publishLater = async (message: OutgoingMessage): Promise<PublishReceipt> => {
+    const isRecurring = message.schedule !== undefined && "cron" in message.schedule.timing;
+    const [feature, what] = isRecurring ? cronFeature : scheduleFeature;
+    features.require(feature, what);
+    return await publisher.publish(message);
+  };
+
   const [address, port] = splitAddress(connection.getServer());
   return {
     peer: { system: "nats", version: features.version, ...address, ...port },
@@ -104,14 +115,7 @@ async function connectService(
       await Promise.all(topology.subscriptions.map((subscription) => provisionConsumer(provisioning, subscription)));
     },
     supports: (feature) => features.has(featureNames[feature]),
-    async publish(message) {
-      const { schedule } = message;
-      if (schedule !== undefined) {
-        const [feature, what] = "cron" in schedule.timing ? cronFeature : scheduleFeature;
-        features.require(feature, what);
-      }
-      return await publisher.publish(message);
-    },
+    publish: (message) => (message.schedule === undefined ? publisher.publish(message) : publishLater(message)),
     async publishAtomically(messages) {
       features.require("atomicBatch", "atomic batches");
       await publisher.publishAtomically(messages);
@@ -124,6 +128,7 @@ async function connectService(
     async consume(subscription, listener) {
       const consumption = new PullConsumption({
         connection,
+        writer,
         api,
         inboxPrefix,
         subscription,
@@ -149,6 +154,7 @@ async function connectService(
       }
       publisher.close();
       if (!connection.isClosed()) {
+        writer.flush();
         await waitAtMost(flushTimeoutMs, connection.flush());
         await connection.close();
       }

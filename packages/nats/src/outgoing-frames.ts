@@ -1,17 +1,17 @@
 // Messages in the form in which they go to the server: with the headers by which the stream knows what to do with them.
 
+import { Buffer } from "node:buffer";
 import { createEventId } from "@throughline/contracts";
 import type { MessageSchedule, OutgoingMessage } from "@throughline/core";
-import { encodeHeaderBlock } from "./header-block.ts";
+import { formatHeaderBlock } from "./header-block.ts";
 import type { Frame, Sending } from "./publication.ts";
 
 /** @throws RangeError when a header would break out of its line */
-export function sendingOf(message: OutgoingMessage): Sending {
-  const { headers, body, messageId, schedule } = message;
-  const headerBlock = encodeHeaderBlock(headers, messageId, schedule && scheduleHeaders(schedule, message.subject));
-  const subject = schedule?.subject ?? message.subject;
-  const frames: readonly Frame[] = [{ subject, headerBlock, body }];
-  return { subject, messageId, bytes: headerBlock.length + body.length, frames: () => frames };
+export function sendingOf({ subject, headers, body, messageId, schedule }: OutgoingMessage): Sending {
+  const commands = schedule === undefined ? undefined : scheduleHeaders(schedule, subject);
+  const headerBlock = formatHeaderBlock(headers, messageId, commands);
+  const bytes = Buffer.byteLength(headerBlock) + Buffer.byteLength(body);
+  return { subject: schedule?.subject ?? subject, headerBlock, body, messageId, bytes };
 }
 
 /** @see https://github.com/nats-io/nats-architecture-and-design/blob/main/adr/ADR-51.md */
@@ -30,22 +30,22 @@ function scheduleHeaders({ timing }: MessageSchedule, target: string): readonly 
  * @see https://github.com/nats-io/nats-architecture-and-design/blob/main/adr/ADR-50.md
  */
 export function batchSendingOf(messages: readonly OutgoingMessage[]): Sending {
-  const first = messages[0] as OutgoingMessage;
   const encode = (batchId: string): readonly Frame[] =>
     messages.map(({ subject, headers, body, messageId }, index) => ({
       subject,
       body,
-      headerBlock: encodeHeaderBlock(headers, messageId, [
+      headerBlock: formatHeaderBlock(headers, messageId, [
         ["Nats-Batch-Id", batchId],
         ["Nats-Batch-Sequence", String(index + 1)],
         ...(index === messages.length - 1 ? [["Nats-Batch-Commit", "1"] as const] : []),
       ]),
     }));
-  const largest = Math.max(...encode("0".repeat(36)).map(({ headerBlock, body }) => headerBlock.length + body.length));
+  const frames = encode(createEventId());
+  const sizes = frames.map(({ headerBlock, body }) => Buffer.byteLength(headerBlock) + Buffer.byteLength(body));
   return {
-    subject: first.subject,
-    messageId: first.messageId,
-    bytes: largest,
-    frames: () => encode(createEventId()),
+    ...(frames[0] as Frame),
+    messageId: messages[0]?.messageId ?? "",
+    bytes: Math.max(...sizes),
+    batch: () => encode(createEventId()),
   };
 }

@@ -3,21 +3,20 @@
 import type { ThroughlineError } from "@throughline/contracts";
 import type { LaneTask, PublishReceipt } from "@throughline/core";
 
-/** One message of a publication, ready for the wire. */
+/** One message, ready for the wire. */
 export interface Frame {
   readonly subject: string;
-  readonly headerBlock: Uint8Array;
-  readonly body: Uint8Array;
+  readonly headerBlock: string;
+  readonly body: Uint8Array | string;
 }
 
-/** What has to be sent: one frame, or those of an atomic batch, of which the last one is answered. */
-export interface Sending {
-  /** For the reader of an error. */
-  readonly subject: string;
+/** What has to be sent and confirmed. */
+export interface Sending extends Frame {
   readonly messageId: string;
+  /** What the server counts against its limit; of a batch, the largest message. */
   readonly bytes: number;
-  /** Asked anew for each try: an atomic batch needs a new batch id each time. */
-  frames(): readonly Frame[];
+  /** An atomic batch instead of one message: asked anew for each try, since each needs an id of its own. */
+  readonly batch?: () => readonly Frame[];
 }
 
 export class Publication implements LaneTask {

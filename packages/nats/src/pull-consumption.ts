@@ -17,7 +17,7 @@ import { ConsumerWatch } from "./consumer-watch.ts";
 import { decodeHeaderBlock, type HeaderBlock } from "./header-block.ts";
 import type { JetStreamApi } from "./jetstream-api.ts";
 import { type AnswerParts, JetStreamDelivery } from "./jetstream-delivery.ts";
-import { rawHeaderBlock } from "./raw-message.ts";
+import { rawHeaderBlock, replyOf } from "./raw-message.ts";
 import { waitAtMost } from "./wait-at-most.ts";
 
 /** What a service does about changes that others make to its durable consumers while it runs. */
@@ -167,7 +167,8 @@ export class PullConsumption implements Consumption {
     const block = rawHeaderBlock(message);
     const reading = block === undefined ? undefined : decodeHeaderBlock(block);
     // Only a delivery can be answered; a stored message that dresses up as a status stays a delivery.
-    const reply = parseAckReply(message.reply ?? "");
+    const replySubject = replyOf(message);
+    const reply = parseAckReply(replySubject);
     if (reply === undefined) {
       if (reading !== undefined && "block" in reading) {
         this.#onStatus(reading.block);
@@ -182,7 +183,7 @@ export class PullConsumption implements Consumption {
       this.#replay("it was set back or made anew from outside");
     }
     this.#lastConsumerSequence = reply.consumerSequence;
-    this.#parts.listener.onDelivery(new JetStreamDelivery(this.#parts, message, reply, reading));
+    this.#parts.listener.onDelivery(new JetStreamDelivery(this.#parts, message, replySubject, reply, reading));
     this.#pullIfWorthwhile();
   }
 

@@ -1,11 +1,11 @@
-// Where this package leans on what nats.js keeps inside: the raw bytes of a received message's headers and subject, and
-// headers that come already encoded. Each saves a conversion per message; tests hold nats.js to them.
+// Where this package leans on what nats.js keeps inside: the raw bytes of a received message. Each use saves a conversion
+// per message; tests hold nats.js to them.
 
-import { Buffer } from "node:buffer";
-import type { Msg, MsgHdrs } from "@nats-io/nats-core";
+import { Buffer, isAscii } from "node:buffer";
+import type { Msg } from "@nats-io/nats-core";
 
 interface ReceivedMessage {
-  readonly _msg: { readonly hdr: number; readonly subject: Uint8Array };
+  readonly _msg: { readonly hdr: number; readonly subject: Uint8Array; readonly reply?: Uint8Array };
   readonly _rdata: Uint8Array | undefined;
 }
 
@@ -15,9 +15,20 @@ export function rawHeaderBlock(message: Msg): Uint8Array | undefined {
   return _msg.hdr > 0 ? _rdata?.subarray(0, _msg.hdr) : undefined;
 }
 
-/** Hands a finished header block to `publish`, which asks headers for nothing but their bytes. */
-export function encodedHeaders(block: Uint8Array): MsgHdrs {
-  return { encode: () => block } as unknown as MsgHdrs;
+/** The subject, which is ASCII or percent-encoded unless somebody sent the unusual. */
+export function subjectOf(message: Msg): string {
+  const { subject } = (message as unknown as ReceivedMessage)._msg;
+  return isAscii(subject) ? toLatin1(subject) : message.subject;
+}
+
+/** The reply subject; empty where there is none. */
+export function replyOf(message: Msg): string {
+  const { reply } = (message as unknown as ReceivedMessage)._msg;
+  return reply === undefined ? "" : toLatin1(reply);
+}
+
+function toLatin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
 }
 
 /** The decimal number at the end of the subject, read from its bytes; NaN where there is none. */
