@@ -1,5 +1,6 @@
 // `npm run bench`: ours beside the raw client in one run. `--only <name>` runs one measurement, `--json` prints one JSON
-// object on standard output. Each measurement runs in a process of its own, so that none warms up another.
+// object on standard output; `npm run bench -- peers` measures the rivals. Each measurement runs in a process of its own,
+// so that none warms up another.
 
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
@@ -10,26 +11,34 @@ const measurements = {
   consume: async () => (await import("./measure-consume.ts")).measureConsume(),
   latency: async () => (await import("./measure-latency.ts")).measureLatency(),
   boot: async () => (await import("./measure-boot.ts")).measureBoot(),
+  scale: async () => (await import("./measure-scale.ts")).measureScale(),
 } as const satisfies Record<string, () => Promise<object>>;
-type Name = keyof typeof measurements;
+/** Installs what it measures, so it runs only when asked for by name. */
+const onRequest = {
+  peers: async () => (await import("./measure-peers.ts")).measurePeers(),
+} as const satisfies Record<string, () => Promise<object>>;
+const all = { ...measurements, ...onRequest };
+type Name = keyof typeof all;
 
-const usage = `usage: npm run bench [-- --only ${Object.keys(measurements).join("|")}] [-- --json]`;
+const usage = `usage: npm run bench [-- ${Object.keys(onRequest).join("|")}] [--only ${Object.keys(measurements).join("|")}] [--json]`;
 
 async function main(): Promise<number> {
-  const { values } = parseArgs({
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
     options: {
       only: { type: "string" },
       json: { type: "boolean", default: false },
       inside: { type: "boolean", default: false },
     },
   });
-  if (values.only !== undefined && !(values.only in measurements)) {
+  const asked = [...positionals, ...(values.only === undefined ? [] : [values.only])];
+  if (asked.some((name) => !(name in all))) {
     process.stderr.write(`${usage}\n`);
     return 2;
   }
-  const names = (values.only === undefined ? Object.keys(measurements) : [values.only]) as Name[];
+  const names = (asked.length === 0 ? Object.keys(measurements) : asked) as Name[];
   if (values.inside && names[0] !== undefined) {
-    process.stdout.write(JSON.stringify(await measurements[names[0]]()));
+    process.stdout.write(JSON.stringify(await all[names[0]]()));
     return 0;
   }
   const results: Record<string, object> = {};
@@ -59,11 +68,19 @@ function formatTable(results: Record<string, object>): string {
   return Object.entries(results)
     .map(([name, figures]) => {
       const rows = Object.entries(figures).map(
-        ([figure, value]) => `  ${figure.padEnd(20)}${String(value).padStart(10)}`,
+        ([figure, value]) => `  ${figure.padEnd(24)}${formatValue(value).padStart(10)}`,
       );
       return `${name}\n${rows.join("\n")}\n`;
     })
     .join("\n");
+}
+
+function formatValue(value: unknown): string {
+  return typeof value === "object" && value !== null
+    ? Object.entries(value)
+        .map(([name, figure]) => `${name} ${figure}`)
+        .join(", ")
+    : String(value);
 }
 
 process.exitCode = await main();

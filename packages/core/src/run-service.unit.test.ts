@@ -31,8 +31,7 @@ async function setUp(
   return { transport, shop: runningShop, payments: runningPayments };
 }
 
-const reasonOf = (letter: { headers: WireHeaders } | undefined) =>
-  letter?.headers.get("throughline-dead-reason");
+const reasonOf = (letter: { headers: WireHeaders } | undefined) => letter?.headers.get("throughline-dead-reason");
 
 describe("a running service", () => {
   test("handles what is published and keeps correlation, causation and trace", async () => {

