@@ -8,7 +8,8 @@ export const maxBodyBytes = 1_048_576;
 /** Deeper nesting than any event needs, far below what could exhaust a validator's stack. */
 export const maxBodyDepth = 64;
 
-const dangerousKey = /"(?:__proto__|constructor|prototype|\\u)/;
+/** Parts of the keys that are refused, and the escape by which one could be disguised. */
+const suspicious = ["__proto__", "constructor", "prototype", "\\u"];
 
 /** @throws CONTRACT_BODY_INVALID with what is wrong: size, encoding, syntax, depth or a forbidden key */
 export function parseJsonBody(body: Uint8Array): unknown {
@@ -28,7 +29,7 @@ export function parseJsonBody(body: Uint8Array): unknown {
   } catch (cause) {
     throw invalidBody(body.length === 0 ? "is empty" : "is not JSON", cause);
   }
-  if (dangerousKey.test(text)) {
+  if (suspicious.some((part) => text.includes(part))) {
     refuseDangerousKeys(value);
   }
   return value;

@@ -2,26 +2,27 @@
 // work is done, and is answered again instead of handled again.
 
 /** More than can be on its way to one subscription at a time. */
-const capacity = 4_096;
+const generationSize = 4_096;
 
+/** Remembers between one and two generations: the older one is let go as a whole, which costs nothing per message. */
 export class SettledSequences {
-  readonly #sequences = new Set<number>();
-  readonly #ring = new Float64Array(capacity).fill(-1);
-  #next = 0;
+  #newer = new Set<number>();
+  #older = new Set<number>();
 
   add(sequence: number): void {
-    this.#sequences.delete(this.#ring[this.#next] as number);
-    this.#ring[this.#next] = sequence;
-    this.#next = (this.#next + 1) % capacity;
-    this.#sequences.add(sequence);
+    if (this.#newer.size >= generationSize) {
+      this.#older = this.#newer;
+      this.#newer = new Set();
+    }
+    this.#newer.add(sequence);
   }
 
   has(sequence: number): boolean {
-    return this.#sequences.has(sequence);
+    return this.#newer.has(sequence) || this.#older.has(sequence);
   }
 
   clear(): void {
-    this.#sequences.clear();
-    this.#ring.fill(-1);
+    this.#newer.clear();
+    this.#older.clear();
   }
 }

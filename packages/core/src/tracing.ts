@@ -21,9 +21,13 @@ import { type EventEnvelope, formatTraceparent, parseTraceparent, scheduledBy } 
 import { attributeNames as names } from "./telemetry-names.ts";
 import type { Delivery, TransportPeer } from "./transport.ts";
 
+const maxNames = 1_000;
+
 export class Tracing {
   readonly #tracer: Tracer = trace.getTracer("@throughline/core");
   readonly #peer: Attributes;
+  /** `process <type>` by type: a service handles few types, over and over. */
+  readonly #processNames = new Map<string, string>();
 
   constructor({ system, address, port }: TransportPeer) {
     this.#peer = {
@@ -81,7 +85,7 @@ export class Tracing {
     const isOwnTrace = producer === undefined || scheduledBy(headers) !== undefined;
     const parent = isOwnTrace ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, producer);
     const links: Link[] = producer === undefined ? [] : [{ context: producer }];
-    const span = this.#tracer.startSpan(`process ${type}`, { kind: SpanKind.CONSUMER, links }, parent);
+    const span = this.#tracer.startSpan(this.#processName(type), { kind: SpanKind.CONSUMER, links }, parent);
     if (span.isRecording()) {
       span.setAttributes(this.#peer);
       span.setAttribute(names.operationName, "process");
@@ -94,6 +98,17 @@ export class Tracing {
       span.setAttribute(names.deliveryCount, attempt);
     }
     return span;
+  }
+
+  #processName(type: string): string {
+    let name = this.#processNames.get(type);
+    if (name === undefined) {
+      name = `process ${type}`;
+      if (this.#processNames.size < maxNames) {
+        this.#processNames.set(type, name);
+      }
+    }
+    return name;
   }
 
   describeProcess(span: Span, envelope: EventEnvelope, bodyBytes: number): void {

@@ -25,7 +25,8 @@ export class WireWriter {
   /** Of the chunk: handed over up to `start`, written up to `end`. */
   #start = 0;
   #end = 0;
-  #scheduled = false;
+  #isDue = false;
+  #isDueSoon = false;
 
   constructor(connection: NatsConnection) {
     this.#connection = connection;
@@ -63,6 +64,11 @@ export class WireWriter {
     }
     this.#end += this.#chunk.write(lineEnd, this.#end, "latin1");
     this.#count(bytes);
+    if (!this.#isDueSoon) {
+      this.#isDueSoon = true;
+      // When all promises of this turn have settled: whatever they publish leaves in one write.
+      process.nextTick(this.#flushDue);
+    }
   }
 
   /** A small message without headers, in ASCII: an ack. Silently nothing on a closed connection. */
@@ -78,6 +84,11 @@ export class WireWriter {
     this.#reserve(text.length);
     this.#end += this.#chunk.write(text, this.#end, "latin1");
     this.#count(payload.length);
+    if (!this.#isDue) {
+      this.#isDue = true;
+      // When everything that arrived has been looked at: acks are in no hurry, and each write wakes the server.
+      setImmediate(this.#flushDue);
+    }
   }
 
   /** Hands over what has gathered. Also to be called before anything else is said over the connection that must follow. */
@@ -110,15 +121,14 @@ export class WireWriter {
     protocol.outBytes += bytes;
     if (this.#end - this.#start >= flushBytes) {
       this.flush();
-    } else if (!this.#scheduled) {
-      this.#scheduled = true;
-      // When all promises of this turn have settled: whatever they send leaves in one write.
-      process.nextTick(() => {
-        this.#scheduled = false;
-        this.flush();
-      });
     }
   }
+
+  readonly #flushDue = (): void => {
+    this.#isDue = false;
+    this.#isDueSoon = false;
+    this.flush();
+  };
 }
 
 function byteLength(body: Uint8Array | string): number {
