@@ -6,7 +6,8 @@ import { deadLetterStream } from "./dead-letter.ts";
 import { EventPublisher, type PublishEntry } from "./event-publisher.ts";
 import { createConsoleLogger, type Logger } from "./logger.ts";
 import type { CancelSchedule, Publish, PublishAll, Service } from "./service.ts";
-import { SubscriptionRunner, subscriptionTopology } from "./subscription-runner.ts";
+import { SubscriptionRunner } from "./subscription-runner.ts";
+import { subscriptionTopology } from "./subscription-topology.ts";
 import { Tracing } from "./tracing.ts";
 import type { ConsumptionHealth, Topology, Transport } from "./transport.ts";
 

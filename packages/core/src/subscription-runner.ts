@@ -3,38 +3,23 @@
 
 import type { Span } from "@opentelemetry/api";
 import { ThroughlineError } from "@throughline/contracts";
-import type { Clock } from "./clock.ts";
+import { AttemptRunner, type AttemptRunnerParts } from "./attempt-runner.ts";
 import { type DeadLetterReason, storeDeadLetter } from "./dead-letter.ts";
-import { AttemptContext, type AttemptParts, callHandler, type ReadableEvent, readDelivery } from "./event-handling.ts";
-import type { EventPublisher } from "./event-publisher.ts";
 import { decideFailureOutcome } from "./failure-outcome.ts";
 import { Handling } from "./handling.ts";
 import { Lanes } from "./lanes.ts";
 import type { Logger } from "./logger.ts";
-import type { Subscription } from "./service.ts";
 import { SettledSequences } from "./settled-sequences.ts";
+import { ackWaitMs, subscriptionTopology } from "./subscription-topology.ts";
 import { spanEventNames } from "./telemetry-names.ts";
-import { recordFailure, type Tracing } from "./tracing.ts";
-import type {
-  Consumption,
-  ConsumptionHealth,
-  Delivery,
-  SubscriptionTopology,
-  TransportConnection,
-} from "./transport.ts";
+import { recordFailure } from "./tracing.ts";
+import type { Consumption, ConsumptionHealth, Delivery, TransportConnection } from "./transport.ts";
 
-export interface RunnerParts {
+export interface RunnerParts extends AttemptRunnerParts {
   readonly service: string;
-  readonly subscription: Subscription;
   readonly connection: TransportConnection;
-  readonly publisher: EventPublisher;
-  readonly tracing: Tracing;
-  readonly clock: Clock;
-  readonly logger: Logger;
 }
 
-/** Deliveries beyond the policy's attempts that a process which dies at work may cost an event. */
-const crashAllowance = 5;
 /** How long to wait before a dead letter whose write failed is written again. */
 const deadLetterRetryMs = 2_000;
 /**
@@ -45,24 +30,11 @@ const giveBackDelayMs = 300;
 /** Events held at a time, those that wait behind their key included; beyond that, a busy key does slow others down. */
 const maxHeld = 4_096;
 const maxHeldBytes = 64 * 1_048_576;
-const ackWaitMs = 10_000;
 const sweepsPerAckWait = 3;
-
-/** What the durable consumer of a subscription looks like. */
-export function subscriptionTopology(subscription: Subscription): SubscriptionTopology {
-  return {
-    stream: subscription.stream,
-    durable: subscription.durable,
-    filterSubjects: [...subscription.contracts.keys()].map((type) => `${type}.*`),
-    startFrom: subscription.startFrom,
-    ackWaitMs,
-    keepOrder: subscription.order === "key",
-  };
-}
 
 export class SubscriptionRunner {
   readonly #parts: RunnerParts;
-  readonly #attemptParts: AttemptParts;
+  readonly #attempts: AttemptRunner;
   readonly #lanes: Lanes<Handling>;
   readonly #maxInFlight: number;
   /** What is under way, by its sequence in the stream. */
@@ -77,9 +49,13 @@ export class SubscriptionRunner {
   #whenIdle: (() => void) | undefined;
 
   constructor(parts: RunnerParts) {
-    const { subscription, publisher, logger } = parts;
+    const { subscription } = parts;
     this.#parts = parts;
-    this.#attemptParts = { durable: subscription.durable, publisher, logger };
+    this.#attempts = new AttemptRunner(parts, {
+      succeeded: (handling) => this.#succeed(handling),
+      failed: (handling, span, error, unreadable) => this.#fail(handling, span, error, unreadable),
+      crashedRepeatedly: (handling, span, error) => void this.#deadLetter(handling, span, "crashed-repeatedly", error),
+    });
     this.#lanes = new Lanes(subscription.concurrency);
     this.#maxInFlight = Math.max(64, subscription.concurrency * 2);
   }
@@ -144,7 +120,7 @@ export class SubscriptionRunner {
       return;
     }
     const { subscription, clock } = this.#parts;
-    const handling = new Handling(delivery, clock.now(), this.#attempt);
+    const handling = new Handling(delivery, clock.now(), this.#attempts.run);
     if (!subscription.contracts.has(handling.type)) {
       // Servers before 2.10 filter by one subject only and deliver neighbours too.
       delivery.acknowledge();
@@ -160,87 +136,9 @@ export class SubscriptionRunner {
     }
   }
 
-  readonly #attempt = (handling: Handling): void => {
-    const { subscription, tracing } = this.#parts;
-    const { delivery } = handling;
-    const span = tracing.startProcess(handling.type, subscription.durable, delivery, handling.attempt);
-    if (handling.firstAttempt > subscription.policy.retry.attempts + crashAllowance) {
-      const error = new ThroughlineError(
-        "BUS_ATTEMPTS_EXHAUSTED",
-        `Delivered ${handling.firstAttempt} times; each time the work ended without an outcome.`,
-      );
-      recordFailure(span, error);
-      void this.#deadLetter(handling, span, "crashed-repeatedly", error);
-      return;
-    }
-    try {
-      const event = readDelivery(delivery, subscription);
-      if (event instanceof Promise) {
-        event.then(
-          (readable) => this.#handle(handling, readable, span),
-          (error: unknown) => this.#fail(handling, span, error, true),
-        );
-      } else {
-        this.#handle(handling, event, span);
-      }
-    } catch (error) {
-      this.#fail(handling, span, error, true);
-    }
-  };
-
-  #handle(handling: Handling, { envelope, data }: ReadableEvent, span: Span): void {
-    const { subscription, tracing, clock } = this.#parts;
-    const { message } = handling.delivery;
-    tracing.describeProcess(span, envelope, message.body.length);
-    const deadlineMs = clock.now() + subscription.policy.timeoutMs;
-    const context = new AttemptContext(
-      this.#attemptParts,
-      envelope,
-      message.headers,
-      handling.attempt,
-      handling.receivedAtMs,
-      deadlineMs,
-      span,
-    );
-    handling.running = context;
-    try {
-      const result = callHandler(subscription, data, context);
-      if (isPromiseLike(result)) {
-        result.then(
-          () => this.#attemptSucceeded(handling, context),
-          (error: unknown) => this.#attemptFailed(handling, context, error),
-        );
-      } else {
-        this.#attemptSucceeded(handling, context);
-      }
-    } catch (error) {
-      this.#attemptFailed(handling, context, error);
-    }
-  }
-
-  #attemptSucceeded(handling: Handling, context: AttemptContext): void {
-    if (handling.running === context) {
-      handling.running = undefined;
-      context.span.end();
-      handling.delivery.acknowledge();
-      this.#finish(handling, true);
-    }
-  }
-
-  #attemptFailed(handling: Handling, context: AttemptContext, error: unknown): void {
-    if (handling.running === context) {
-      handling.running = undefined;
-      this.#fail(handling, context.span, error, false);
-    }
-  }
-
-  /** Ends an attempt from outside: its handler is told, and whatever it still does has no say any more. */
-  #expire(handling: Handling, error: ThroughlineError): void {
-    const { running } = handling;
-    if (running !== undefined) {
-      running.abort(error);
-      this.#attemptFailed(handling, running, error);
-    }
+  #succeed(handling: Handling): void {
+    handling.delivery.acknowledge();
+    this.#finish(handling, true);
   }
 
   /** Ends the attempt's span with its error and does what the failure leads to. */
@@ -348,7 +246,7 @@ export class SubscriptionRunner {
         const error = new ThroughlineError("BUS_STOPPED", "The service stopped before the handler was done.");
         logger.warn({ running: this.#handlings.size }, "grace period over; running handlers are aborted");
         for (const handling of this.#handlings.values()) {
-          this.#expire(handling, error);
+          this.#attempts.expire(handling, error);
         }
         resolve();
       });
@@ -374,7 +272,7 @@ export class SubscriptionRunner {
     for (const handling of this.#handlings.values()) {
       if (handling.running !== undefined && now >= handling.running.deadlineMs) {
         const error = new ThroughlineError("BUS_HANDLER_TIMEOUT", `The handler took longer than ${timeoutMs} ms.`);
-        this.#expire(handling, error);
+        this.#attempts.expire(handling, error);
       } else if (now - handling.lastExtendedMs >= ackWaitMs / sweepsPerAckWait) {
         handling.lastExtendedMs = now;
         handling.delivery.extend();
@@ -391,8 +289,4 @@ export class SubscriptionRunner {
       streamSequence: handling.delivery.storedAt.sequence,
     });
   }
-}
-
-function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
 }

@@ -1,0 +1,128 @@
+// One attempt of one event: a span, the event read and checked, the handler called, and exactly one outcome told.
+
+import type { Span } from "@opentelemetry/api";
+import { ThroughlineError } from "@throughline/contracts";
+import type { Clock } from "./clock.ts";
+import { AttemptContext, type AttemptParts, callHandler, type ReadableEvent, readDelivery } from "./event-handling.ts";
+import type { EventPublisher } from "./event-publisher.ts";
+import type { Handling } from "./handling.ts";
+import type { Logger } from "./logger.ts";
+import type { Subscription } from "./service.ts";
+import { recordFailure, type Tracing } from "./tracing.ts";
+
+export interface AttemptRunnerParts {
+  readonly subscription: Subscription;
+  readonly publisher: EventPublisher;
+  readonly tracing: Tracing;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Who is told how an attempt went. A failed one's span is still open. */
+export interface AttemptListener {
+  succeeded(handling: Handling): void;
+  failed(handling: Handling, span: Span, error: unknown, unreadable: boolean): void;
+  crashedRepeatedly(handling: Handling, span: Span, error: Error): void;
+}
+
+/** Deliveries beyond the policy's attempts that a process which dies at work may cost an event. */
+const crashAllowance = 5;
+
+export class AttemptRunner {
+  readonly #parts: AttemptRunnerParts;
+  readonly #listener: AttemptListener;
+  readonly #shared: AttemptParts;
+
+  constructor(parts: AttemptRunnerParts, listener: AttemptListener) {
+    const { subscription, publisher, logger } = parts;
+    this.#parts = parts;
+    this.#listener = listener;
+    this.#shared = { durable: subscription.durable, publisher, logger };
+  }
+
+  readonly run = (handling: Handling): void => {
+    const { subscription, tracing } = this.#parts;
+    const { delivery } = handling;
+    const span = tracing.startProcess(handling.type, subscription.durable, delivery, handling.attempt);
+    if (handling.firstAttempt > subscription.policy.retry.attempts + crashAllowance) {
+      const error = new ThroughlineError(
+        "BUS_ATTEMPTS_EXHAUSTED",
+        `Delivered ${handling.firstAttempt} times; each time the work ended without an outcome.`,
+      );
+      recordFailure(span, error);
+      this.#listener.crashedRepeatedly(handling, span, error);
+      return;
+    }
+    try {
+      const event = readDelivery(delivery, subscription);
+      if (event instanceof Promise) {
+        event.then(
+          (readable) => this.#handle(handling, readable, span),
+          (error: unknown) => this.#listener.failed(handling, span, error, true),
+        );
+      } else {
+        this.#handle(handling, event, span);
+      }
+    } catch (error) {
+      this.#listener.failed(handling, span, error, true);
+    }
+  };
+
+  /** Ends an attempt from outside: its handler is told, and whatever it still does has no say any more. */
+  expire(handling: Handling, error: ThroughlineError): void {
+    const { running } = handling;
+    if (running !== undefined) {
+      running.abort(error);
+      this.#failed(handling, running, error);
+    }
+  }
+
+  #handle(handling: Handling, { envelope, data }: ReadableEvent, span: Span): void {
+    const { subscription, tracing, clock } = this.#parts;
+    const { message } = handling.delivery;
+    tracing.describeProcess(span, envelope, message.body.length);
+    const deadlineMs = clock.now() + subscription.policy.timeoutMs;
+    const context = new AttemptContext(
+      this.#shared,
+      envelope,
+      message.headers,
+      handling.attempt,
+      handling.receivedAtMs,
+      deadlineMs,
+      span,
+    );
+    handling.running = context;
+    try {
+      const result = callHandler(subscription, data, context);
+      if (isPromiseLike(result)) {
+        result.then(
+          () => this.#succeeded(handling, context),
+          (error: unknown) => this.#failed(handling, context, error),
+        );
+      } else {
+        this.#succeeded(handling, context);
+      }
+    } catch (error) {
+      this.#failed(handling, context, error);
+    }
+  }
+
+  #succeeded(handling: Handling, context: AttemptContext): void {
+    if (handling.running === context) {
+      handling.running = undefined;
+      context.span.end();
+      this.#listener.succeeded(handling);
+    }
+  }
+
+  #failed(handling: Handling, context: AttemptContext, error: unknown): void {
+    if (handling.running === context) {
+      handling.running = undefined;
+      this.#listener.failed(handling, context.span, error, false);
+    }
+  }
+}
+
+function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
+}
