@@ -13,7 +13,10 @@ export interface ApiError {
 
 /** Error codes of the JetStream API that this package acts on. */
 export const apiErrorCodes = {
+  /** A member that would have to take a replica is offline. */
+  noSuitablePeers: 10005,
   systemTemporarilyUnavailable: 10008,
+  notLeader: 10009,
   consumerNotFound: 10014,
   insufficientResources: 10023,
   insufficientStorage: 10047,
@@ -87,12 +90,15 @@ export function requestFailed(subject: string, error: ApiError): ThroughlineErro
   });
 }
 
+const transientErrors: ReadonlySet<number> = new Set([
+  apiErrorCodes.noSuitablePeers,
+  apiErrorCodes.systemTemporarilyUnavailable,
+  apiErrorCodes.notLeader,
+  apiErrorCodes.insufficientResources,
+]);
+
 function isTransient({ err_code, code }: ApiError): boolean {
-  return (
-    err_code === apiErrorCodes.systemTemporarilyUnavailable ||
-    err_code === apiErrorCodes.insufficientResources ||
-    (code === 503 && err_code !== apiErrorCodes.maximumMessages)
-  );
+  return transientErrors.has(err_code) || (code === 503 && err_code !== apiErrorCodes.maximumMessages);
 }
 
 function translate(error: unknown, subject: string): ThroughlineError {
