@@ -194,12 +194,12 @@ export class ConfirmedPublisher {
     const reply = this.#prefix + token;
     try {
       if (sending.batch === undefined) {
-        this.#writer.publish(sending.subject, reply, sending.headerBlock, sending.body);
+        this.#writer.publish(sending, reply);
       } else {
         const frames = sending.batch();
-        for (const [index, { subject, headerBlock, body }] of frames.entries()) {
+        for (const [index, frame] of frames.entries()) {
           // The last one commits, and is answered for all.
-          this.#writer.publish(subject, index === frames.length - 1 ? reply : "", headerBlock, body);
+          this.#writer.publish(frame, index === frames.length - 1 ? reply : "");
         }
       }
     } catch (cause) {

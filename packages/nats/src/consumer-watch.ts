@@ -14,8 +14,8 @@ export interface ConsumerWatchParts {
   readonly onFinding: (finding: ConsumerFinding) => void;
 }
 
-/** Two rounds fit into the 10 s within which a change from outside is noticed. */
-const roundMs = 4_000;
+/** A change from outside is noticed within 10 s; more often would cost a server with a thousand subscriptions much. */
+const roundMs = 7_000;
 const firstRoundMs = 200;
 
 export class ConsumerWatch {

@@ -10,8 +10,17 @@ import type { Frame, Sending } from "./publication.ts";
 export function sendingOf({ subject, headers, body, messageId, schedule }: OutgoingMessage): Sending {
   const commands = schedule === undefined ? undefined : scheduleHeaders(schedule, subject);
   const headerBlock = formatHeaderBlock(headers, messageId, commands);
-  const bytes = Buffer.byteLength(headerBlock) + Buffer.byteLength(body);
-  return { subject: schedule?.subject ?? subject, headerBlock, body, messageId, bytes };
+  const headerBytes = Buffer.byteLength(headerBlock);
+  const bodyBytes = Buffer.byteLength(body);
+  return {
+    subject: schedule?.subject ?? subject,
+    headerBlock,
+    headerBytes,
+    body,
+    bodyBytes,
+    messageId,
+    bytes: headerBytes + bodyBytes,
+  };
 }
 
 /** @see https://github.com/nats-io/nats-architecture-and-design/blob/main/adr/ADR-51.md */
@@ -31,17 +40,17 @@ function scheduleHeaders({ timing }: MessageSchedule, target: string): readonly 
  */
 export function batchSendingOf(messages: readonly OutgoingMessage[]): Sending {
   const encode = (batchId: string): readonly Frame[] =>
-    messages.map(({ subject, headers, body, messageId }, index) => ({
-      subject,
-      body,
-      headerBlock: formatHeaderBlock(headers, messageId, [
+    messages.map(({ subject, headers, body, messageId }, index) => {
+      const headerBlock = formatHeaderBlock(headers, messageId, [
         ["Nats-Batch-Id", batchId],
         ["Nats-Batch-Sequence", String(index + 1)],
         ...(index === messages.length - 1 ? [["Nats-Batch-Commit", "1"] as const] : []),
-      ]),
-    }));
+      ]);
+      const headerBytes = Buffer.byteLength(headerBlock);
+      return { subject, headerBlock, headerBytes, body, bodyBytes: Buffer.byteLength(body) };
+    });
   const frames = encode(createEventId());
-  const sizes = frames.map(({ headerBlock, body }) => Buffer.byteLength(headerBlock) + Buffer.byteLength(body));
+  const sizes = frames.map(({ headerBytes, bodyBytes }) => headerBytes + bodyBytes);
   return {
     ...(frames[0] as Frame),
     messageId: messages[0]?.messageId ?? "",

@@ -7,7 +7,9 @@ import type { LaneTask, PublishReceipt } from "@throughline/core";
 export interface Frame {
   readonly subject: string;
   readonly headerBlock: string;
+  readonly headerBytes: number;
   readonly body: Uint8Array | string;
+  readonly bodyBytes: number;
 }
 
 /** What has to be sent and confirmed. */

@@ -23,6 +23,9 @@ interface PubAck {
   readonly error?: ApiError;
 }
 
+/** What nearly every answer looks like; the others are parsed as the JSON that they are. */
+const plainAck = /^\{"stream":"([\w-]+)", ?"seq":(\d{1,15})\}$/;
+
 /** Status and code of 10167 (too many requests) and 10210 (too many batches). */
 const tooManyRequests = 429;
 
@@ -45,7 +48,13 @@ export function readPublishAnswer(message: Msg): PublishAnswer {
       ? { kind: "overwhelmed", reason: "too many requests" }
       : { kind: "transient", reason: status === 503 ? "no stream takes this subject" : `status ${status}` };
   }
-  const ack = JSON.parse(textOf(message)) as PubAck;
+  const text = textOf(message);
+  const plain = plainAck.exec(text);
+  if (plain !== null) {
+    const [, stream = "", sequence] = plain;
+    return { kind: "stored", receipt: { stream, sequence: Number(sequence), duplicate: false } };
+  }
+  const ack = JSON.parse(text) as PubAck;
   if (ack.error === undefined) {
     const receipt = { stream: ack.stream, sequence: ack.seq, duplicate: ack.duplicate ?? false };
     return { kind: "stored", receipt };

@@ -48,7 +48,7 @@ export interface PullParts extends AnswerParts {
 }
 
 const expiresMs = 10_000;
-const heartbeatMs = 1_500;
+const heartbeatMs = 2_000;
 /** Silence after which a pull counts as lost. */
 const silenceMs = 2.5 * heartbeatMs;
 const drainTimeoutMs = 1_000;

@@ -5,6 +5,7 @@
 import { Buffer } from "node:buffer";
 import type { MsgHdrs, NatsConnection } from "@nats-io/nats-core";
 import { errors } from "@nats-io/nats-core";
+import type { Frame } from "./publication.ts";
 
 interface ProtocolInside {
   sendCommand(bytes: Uint8Array): void;
@@ -34,14 +35,13 @@ export class WireWriter {
     this.#protocol = typeof protocol?.sendCommand === "function" ? protocol : undefined;
   }
 
-  /** `headerBlock` ends with its empty line. @throws what nats.js throws for a closed connection or an invalid subject */
-  publish(subject: string, reply: string, headerBlock: string, body: Uint8Array | string): void {
+  /** `reply` is empty where no answer is expected. @throws what nats.js throws for a closed connection or an invalid subject */
+  publish({ subject, headerBlock, headerBytes, body, bodyBytes }: Frame, reply: string): void {
     this.#requireOpen();
     if (subject.length === 0 || whitespace.test(subject)) {
       throw new errors.InvalidSubjectError(subject);
     }
-    const headerBytes = Buffer.byteLength(headerBlock);
-    const bytes = headerBytes + byteLength(body);
+    const bytes = headerBytes + bodyBytes;
     if (this.#protocol === undefined) {
       const headers = { encode: () => Buffer.from(headerBlock) } as unknown as MsgHdrs;
       this.#connection.publish(subject, body, reply === "" ? { headers } : { headers, reply });
@@ -57,7 +57,7 @@ export class WireWriter {
       this.#end += this.#chunk.write(head, this.#end, "utf8");
     }
     if (typeof body === "string") {
-      this.#end += this.#chunk.write(body, this.#end, "utf8");
+      this.#end += this.#chunk.write(body, this.#end, bodyBytes === body.length ? "latin1" : "utf8");
     } else {
       this.#chunk.set(body, this.#end);
       this.#end += body.length;
@@ -129,8 +129,4 @@ export class WireWriter {
     this.#isDueSoon = false;
     this.flush();
   };
-}
-
-function byteLength(body: Uint8Array | string): number {
-  return typeof body === "string" ? Buffer.byteLength(body) : body.length;
 }

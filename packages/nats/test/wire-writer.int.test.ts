@@ -3,6 +3,7 @@
 import { connect, type Msg, type NatsConnection } from "@nats-io/transport-node";
 import { type NatsServer, startNatsServer } from "@throughline/servers";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Frame } from "../src/publication.ts";
 import { WireWriter } from "../src/wire-writer.ts";
 
 let server: NatsServer;
@@ -17,6 +18,13 @@ afterAll(async () => {
 });
 
 const block = "NATS/1.0\r\nce-id: größe\r\n\r\n";
+const frame = (subject: string, body: Uint8Array | string): Frame => ({
+  subject,
+  headerBlock: block,
+  headerBytes: Buffer.byteLength(block),
+  body,
+  bodyBytes: Buffer.byteLength(body),
+});
 /** The connection as a client would show it that is built differently. */
 const withoutInside = () =>
   new Proxy(connection, {
@@ -52,12 +60,12 @@ describe.each([
     await connection.flush();
     const writer = new WireWriter(open());
     const large = new Uint8Array(200_000).fill(7);
-    writer.publish(`${subject}.text`, "back.to.me", block, '{"größe":1}');
-    writer.publish(`${subject}.bytes`, "", block, new Uint8Array([0, 255, 13, 10]));
-    writer.publish(`${subject}.large`, "", block, large);
+    writer.publish(frame(`${subject}.text`, '{"größe":1}'), "back.to.me");
+    writer.publish(frame(`${subject}.bytes`, new Uint8Array([0, 255, 13, 10])), "");
+    writer.publish(frame(`${subject}.large`, large), "");
     writer.answer(`${subject}.ack`, "+ACK");
     for (let n = 0; n < 200; n++) {
-      writer.publish(`${subject}.many`, "", block, String(n).repeat(300));
+      writer.publish(frame(`${subject}.many`, String(n).repeat(300)), "");
     }
     await done;
     expect(received.map((message) => message.subject.split(".")[1]).slice(0, 4)).toEqual([
@@ -80,11 +88,11 @@ describe.each([
 
   test("a subject with a space, or a closed connection, is an error and not a broken protocol", async () => {
     const writer = new WireWriter(open());
-    expect(() => writer.publish("two words", "", block, "")).toThrow(/subject/i);
+    expect(() => writer.publish(frame("two words", ""), "")).toThrow(/subject/i);
     const closed = await connect({ servers: server.url });
     const closedWriter = new WireWriter(closed);
     await closed.close();
-    expect(() => closedWriter.publish("a.b", "", block, "")).toThrow(/closed/i);
+    expect(() => closedWriter.publish(frame("a.b", ""), "")).toThrow(/closed/i);
     expect(() => closedWriter.answer("a.b", "+ACK")).not.toThrow();
   });
 });
