@@ -9,7 +9,8 @@ import {
   ThroughlineError,
   type WireHeaders,
 } from "@throughline/contracts";
-import type { EventPublisher, PublishEntry, PublishingCause } from "./event-publisher.ts";
+import type { PublishEntry } from "./event-batch.ts";
+import type { EventPublisher, PublishingCause } from "./event-publisher.ts";
 import type { Logger } from "./logger.ts";
 import type { HandlerContext, Subscription } from "./service.ts";
 import { contextOfSpan, runInContext } from "./tracing.ts";

@@ -12,6 +12,7 @@ import {
   writeEventHeaders,
 } from "@throughline/contracts";
 import type { Clock } from "./clock.ts";
+import { batchIncomplete, type PublishEntry, requireAtomicBatch } from "./event-batch.ts";
 import { handlingHeader } from "./handling-header.ts";
 import { addUserHeaders, type PublishAllOptions, type PublishOptions, requireValidId } from "./publish-options.ts";
 import { type MessageSchedule, timingOfSchedule } from "./schedule.ts";
@@ -29,16 +30,10 @@ export interface PublishingCause {
   countOf(subject: string): number;
 }
 
-/** One event of a batch. */
-export type PublishEntry = readonly [contract: AnyEventContract, data: unknown, options?: PublishOptions];
-
 interface PreparedEvent {
   readonly envelope: EventEnvelope;
   readonly message: OutgoingMessage;
 }
-
-/** What the server takes in one atomic batch. */
-const maxAtomicEvents = 1_000;
 
 export class EventPublisher {
   readonly #service: string;
@@ -142,7 +137,10 @@ export class EventPublisher {
   }
 
   async #publishAtomically(entries: readonly PublishEntry[], cause?: PublishingCause): Promise<EventEnvelope[]> {
-    this.#requireAtomic(entries);
+    for (const [contract] of entries) {
+      this.#requireAllowed(contract);
+    }
+    requireAtomicBatch(entries);
     const parent = cause && contextOfSpan(cause.span);
     const spans = entries.map(([contract]) => this.#tracing.startCreate(contract.type, parent));
     let batchSpan: Span | undefined;
@@ -167,24 +165,6 @@ export class EventPublisher {
         span.end();
       }
       batchSpan?.end();
-    }
-  }
-
-  #requireAtomic(entries: readonly PublishEntry[]): void {
-    const contexts = new Set(entries.map(([contract]) => contract.context));
-    for (const [contract] of entries) {
-      this.#requireAllowed(contract);
-    }
-    const problem =
-      contexts.size > 1
-        ? `all events belong to one context; found ${[...contexts].join(", ")}`
-        : entries.length > maxAtomicEvents
-          ? `at most ${maxAtomicEvents} events; found ${entries.length}`
-          : entries.some(([, , options]) => options?.schedule !== undefined)
-            ? "a scheduled event is published by itself"
-            : undefined;
-    if (problem !== undefined) {
-      throw new ThroughlineError("BUS_PUBLISH_INVALID", `An atomic batch has limits: ${problem}.`);
     }
   }
 
@@ -295,22 +275,4 @@ function failSpan(span: Span, error: unknown): Promise<never> {
   recordFailure(span, error);
   span.end();
   return Promise.reject(error);
-}
-
-function batchIncomplete(
-  entries: readonly PublishEntry[],
-  failures: readonly { readonly index: number; readonly reason: unknown }[],
-): ThroughlineError {
-  const failed = failures.map(({ index, reason }) => ({
-    index,
-    type: entries[index]?.[0].type,
-    ...(reason instanceof ThroughlineError
-      ? { code: reason.code, eventId: reason.details["eventId"] }
-      : { code: String(reason) }),
-  }));
-  return new ThroughlineError(
-    "BUS_BATCH_INCOMPLETE",
-    `${failures.length} of ${entries.length} events were not stored; the first: ${String(failures[0]?.reason)}`,
-    { details: { stored: entries.length - failures.length, failed }, cause: failures[0]?.reason },
-  );
 }

@@ -3,7 +3,8 @@
 import type { AnyEventContract, EventEnvelope } from "@throughline/contracts";
 import { type Clock, systemClock } from "./clock.ts";
 import { deadLetterStream } from "./dead-letter.ts";
-import { EventPublisher, type PublishEntry } from "./event-publisher.ts";
+import type { PublishEntry } from "./event-batch.ts";
+import { EventPublisher } from "./event-publisher.ts";
 import { createConsoleLogger, type Logger } from "./logger.ts";
 import type { CancelSchedule, Publish, PublishAll, Service } from "./service.ts";
 import { SubscriptionRunner } from "./subscription-runner.ts";

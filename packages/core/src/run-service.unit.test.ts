@@ -5,6 +5,7 @@ import { z } from "zod";
 import { silentLogger } from "./logger.ts";
 import { createMemoryTransport } from "./memory-transport.ts";
 import { PermanentError } from "./policy.ts";
+import type { PublishOptions } from "./publish-options.ts";
 import { run } from "./run-service.ts";
 import { defineService, type SubscriptionOptions } from "./service.ts";
 
@@ -180,6 +181,11 @@ describe("a running service", () => {
     const { shop } = await setUp({}, () => undefined);
     // @ts-expect-error Paid is not declared
     await expect(shop.publish(Paid, { id: "1" })).rejects.toMatchObject({ code: "BUS_EVENT_UNDECLARED" });
+    // @ts-expect-error Paid is not declared
+    await expect(shop.publishAll([[Paid, { id: "1" }]])).rejects.toMatchObject({ code: "BUS_BATCH_INCOMPLETE" });
+    // @ts-expect-error an id is a string
+    await expect(shop.publishAll([[Placed, { id: 1 }]])).rejects.toMatchObject({ code: "BUS_BATCH_INCOMPLETE" });
+    expect(await shop.publishAll(["1", "2"].map((id) => [Placed, { id }] as const))).toHaveLength(2);
     // @ts-expect-error an id is a string
     await expect(shop.publish(Placed, { id: 1 })).rejects.toMatchObject({ code: "CONTRACT_DATA_INVALID" });
   });
@@ -200,6 +206,46 @@ describe("a running service", () => {
     expect(transport.stored("PAYMENTS")).toHaveLength(1);
     expect(payments.health().status).toBe("stopped");
     await expect(payments.publish(Paid, { id: "2" })).rejects.toMatchObject({ code: "BUS_STOPPED" });
+  });
+});
+
+describe("the options of publish", () => {
+  const invalid = { code: "BUS_PUBLISH_INVALID" };
+
+  test("are checked before anything is sent", async () => {
+    const { transport, shop } = await setUp({}, () => undefined);
+    const publish = (options: PublishOptions) => shop.publish(Placed, { id: "1" }, options);
+    await expect(publish({ id: "two words" })).rejects.toMatchObject(invalid);
+    await expect(publish({ id: "" })).rejects.toMatchObject(invalid);
+    await expect(publish({ headers: { "bad name": "x" } })).rejects.toMatchObject(invalid);
+    await expect(publish({ headers: { note: "x".repeat(5_000) } })).rejects.toMatchObject(invalid);
+    await expect(publish({ headers: { TraceState: "a=b" } })).rejects.toMatchObject({ code: "BUS_HEADER_RESERVED" });
+    await expect(publish({ schedule: { at: new Date(Number.NaN) } })).rejects.toMatchObject(invalid);
+    await expect(publish({ schedule: { afterMs: -1 } })).rejects.toMatchObject(invalid);
+    await expect(publish({ schedule: { cron: "* *\r\n", name: "tick" } })).rejects.toMatchObject(invalid);
+    await expect(publish({ schedule: { cron: "* * * * * *", name: "" } })).rejects.toMatchObject(invalid);
+    expect(transport.stored("ORDERS")).toHaveLength(0);
+  });
+
+  test("an atomic batch keeps to one context, without schedules, up to 1,000 events", async () => {
+    const transport = createMemoryTransport();
+    const service = defineService("shop", { publishes: [Placed, Paid] });
+    const shop = await run(service, { transport, logger: silentLogger, signals: false });
+    const atomic = { atomic: true };
+    const mixed = shop.publishAll(
+      [
+        [Placed, { id: "1" }],
+        [Paid, { id: "1" }],
+      ],
+      atomic,
+    );
+    await expect(mixed).rejects.toMatchObject(invalid);
+    const later = shop.publishAll([[Placed, { id: "1" }, { schedule: { afterMs: 1 } }]], atomic);
+    await expect(later).rejects.toMatchObject(invalid);
+    const many = Array.from({ length: 1_001 }, (_, n) => [Placed, { id: `${n}` }] as const);
+    await expect(shop.publishAll(many, atomic)).rejects.toMatchObject(invalid);
+    expect(await shop.publishAll([], atomic)).toEqual([]);
+    expect(transport.stored("ORDERS")).toHaveLength(0);
   });
 });
 

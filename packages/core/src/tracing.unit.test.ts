@@ -79,3 +79,35 @@ test("a publication that is refused ends as a failed span", async () => {
     attributes: { "error.type": "CONTRACT_DATA_INVALID" },
   });
 });
+
+test("what was scheduled is handled in a trace of its own, linked to the one that scheduled it", async () => {
+  await using running = await publishTo(() => undefined, 1);
+  await eventually(() => finished("process orders.placed").length === 1);
+  await running.publish(Placed, { id: "2" }, { schedule: { afterMs: 5 } });
+  await eventually(() => finished("process orders.placed").length === 2);
+  const [, send] = finished("send orders.placed");
+  const [, process] = finished("process orders.placed");
+  expect(process?.parentSpanContext).toBeUndefined();
+  expect(process?.spanContext().traceId).not.toBe(send?.spanContext().traceId);
+  expect(process?.links[0]?.context.spanId).toBe(send?.spanContext().spanId);
+});
+
+test("an atomic batch is one CLIENT span, linked to a span for each event", async () => {
+  await using running = await publishTo(() => undefined, 1);
+  await running.publishAll(
+    [2, 3].map((id) => [Placed, { id: `${id}` }] as const),
+    { atomic: true },
+  );
+  const [batch] = finished("send orders");
+  const created = finished("create orders.placed");
+  expect(batch?.kind).toBe(SpanKind.CLIENT);
+  expect(batch?.attributes["messaging.batch.message_count"]).toBe(2);
+  expect(batch?.links.map(({ context: { spanId } }) => spanId)).toEqual(
+    created.map((span) => span.spanContext().spanId),
+  );
+  expect(created.map(({ kind }) => kind)).toEqual([SpanKind.PRODUCER, SpanKind.PRODUCER]);
+  const handled = await eventually(
+    () => finished("process orders.placed").length === 3 && finished("process orders.placed"),
+  );
+  expect(handled[1]?.parentSpanContext?.spanId).toBe(created[0]?.spanContext().spanId);
+});
