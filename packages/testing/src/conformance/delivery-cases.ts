@@ -35,6 +35,14 @@ class Durable {
     return durable;
   }
 
+  /** Publishes `count` messages and asks for more than that. */
+  static async deliver(scenario: Scenario, count: number): Promise<Durable> {
+    const durable = await Durable.open(scenario);
+    await durable.publish(count);
+    (await durable.consume()).grant(100);
+    return durable;
+  }
+
   async publish(count: number, prefix = "m"): Promise<void> {
     const messages = Array.from({ length: count }, (_, n) => ({
       subject: `${this.#scenario.context}.made.k${n}`,
@@ -89,10 +97,7 @@ export const deliveryCases: readonly ConformanceCase[] = [
     title: "delivers an unanswered message again after the ack wait, and counts the attempts",
     async run(subject) {
       await using scenario = new Scenario(subject);
-      const durable = await Durable.open(scenario);
-      await durable.publish(1);
-      const consumption = await durable.consume();
-      consumption.grant(100);
+      const durable = await Durable.deliver(scenario, 1);
       await eventually(() => durable.deliveries.length >= 3, { timeoutMs: 30_000 });
       assert.deepEqual(durable.attemptsOf(durable.deliveries[0]?.storedAt.sequence ?? 0).slice(0, 3), [1, 2, 3]);
     },
@@ -101,10 +106,7 @@ export const deliveryCases: readonly ConformanceCase[] = [
     title: "keeps an extended message with whoever works on it",
     async run(subject) {
       await using scenario = new Scenario(subject);
-      const durable = await Durable.open(scenario);
-      await durable.publish(1);
-      const consumption = await durable.consume();
-      consumption.grant(100);
+      const durable = await Durable.deliver(scenario, 1);
       const delivery = await eventually(() => durable.deliveries[0], { timeoutMs: 30_000 });
       const extending = setInterval(() => delivery.extend(), ackWaitMs / 4);
       await pause(3 * ackWaitMs);
@@ -117,10 +119,7 @@ export const deliveryCases: readonly ConformanceCase[] = [
     title: "delivers nothing again that was acknowledged or terminated, and what was given back after its delay",
     async run(subject) {
       await using scenario = new Scenario(subject);
-      const durable = await Durable.open(scenario);
-      await durable.publish(3);
-      const consumption = await durable.consume();
-      consumption.grant(100);
+      const durable = await Durable.deliver(scenario, 3);
       await eventually(() => durable.deliveries.length >= 3, { timeoutMs: 30_000 });
       const [first, second, third] = durable.deliveries as [Delivery, Delivery, Delivery];
       first.acknowledge();

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { defineService, type OutgoingMessage } from "@throughline/core";
 import { eventually } from "../eventually.ts";
 import type { ConformanceCase } from "./conformance-case.ts";
-import { Arrivals, assertRejects, makeItems, Scenario } from "./scenario.ts";
+import { assertRejects, makeItems, Scenario } from "./scenario.ts";
 
 function messageOf(scenario: Scenario, n: number, messageId: string, key = "a"): OutgoingMessage {
   const body = Buffer.from(JSON.stringify({ key, n }));
@@ -39,9 +39,7 @@ export const publishingCases: readonly ConformanceCase[] = [
     async run(subject) {
       await using scenario = new Scenario(subject);
       const { Made } = scenario;
-      const arrivals = new Arrivals(subject);
-      await scenario.start(defineService("reader").on(Made, { order: "key" }, arrivals.add));
-      const writer = await scenario.start(defineService("writer", { publishes: [Made] }));
+      const { arrivals, writer } = await scenario.startReaderAndWriter({ order: "key" });
       await Promise.all(makeItems(600, 3).map((item) => writer.publish(Made, item)));
       await arrivals.complete(600);
       arrivals.assertOrderPerKey();
@@ -82,9 +80,7 @@ export const publishingCases: readonly ConformanceCase[] = [
     async run(subject) {
       await using scenario = new Scenario(subject);
       const { Made } = scenario;
-      const arrivals = new Arrivals(subject);
-      await scenario.start(defineService("reader").on(Made, arrivals.add));
-      const writer = await scenario.start(defineService("writer", { publishes: [Made] }));
+      const { arrivals, writer } = await scenario.startReaderAndWriter();
       await writer.publish(Made, { key: "a", n: 1 }, { id: `${scenario.context}-request-7` });
       await writer.publish(Made, { key: "a", n: 1 }, { id: `${scenario.context}-request-7` });
       await writer.publish(Made, { key: "b", n: 2 });
@@ -96,9 +92,7 @@ export const publishingCases: readonly ConformanceCase[] = [
     async run(subject) {
       await using scenario = new Scenario(subject);
       const { Made, Changed } = scenario;
-      const arrivals = new Arrivals(subject);
-      await scenario.start(defineService("reader").on([Made, Changed], { name: "all", order: "key" }, arrivals.add));
-      const writer = await scenario.start(defineService("writer", { publishes: [Made, Changed] }));
+      const { arrivals, writer } = await scenario.startReaderAndWriter({ order: "key" });
       const envelopes = await writer.publishAll([
         [Made, { key: "a", n: 1 }],
         [Changed, { key: "a", n: 2 }],
@@ -127,9 +121,7 @@ export const publishingCases: readonly ConformanceCase[] = [
     async run(subject) {
       await using scenario = new Scenario(subject);
       const { Made, Changed } = scenario;
-      const arrivals = new Arrivals(subject);
-      await scenario.start(defineService("reader").on([Made, Changed], { name: "all", order: "key" }, arrivals.add));
-      const writer = await scenario.start(defineService("writer", { publishes: [Made, Changed] }));
+      const { arrivals, writer } = await scenario.startReaderAndWriter({ order: "key" });
       const batch = makeItems(200, 4).map((item) => [item.n % 2 === 0 ? Made : Changed, item] as const);
       await writer.publishAll(batch, { atomic: true });
       await arrivals.complete(200);

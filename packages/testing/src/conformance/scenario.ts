@@ -3,7 +3,15 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { ThroughlineError } from "@throughline/contracts";
-import { type RunningService, run, type Service, silentLogger, type TransportConnection } from "@throughline/core";
+import {
+  defineService,
+  type RunningService,
+  run,
+  type Service,
+  type SubscriptionOptions,
+  silentLogger,
+  type TransportConnection,
+} from "@throughline/core";
 import { eventually } from "../eventually.ts";
 import { defineItem, type Item, type ItemContract } from "../item-contract.ts";
 import type { ConformanceSubject } from "./conformance-case.ts";
@@ -43,6 +51,16 @@ export class Scenario implements AsyncDisposable {
     });
     this.#running.push(running);
     return running as never;
+  }
+
+  /** A service that collects what arrives, and one that publishes. */
+  async startReaderAndWriter(
+    options: Pick<SubscriptionOptions, "order"> = {},
+  ): Promise<{ arrivals: Arrivals; writer: RunningService<ItemContract> }> {
+    const contracts = [this.Made, this.Changed];
+    const arrivals = new Arrivals(this.subject);
+    await this.start(defineService("reader").on(contracts, { name: "all", ...options }, arrivals.add));
+    return { arrivals, writer: await this.start(defineService("writer", { publishes: contracts })) };
   }
 
   /** The port itself, with the context's stream provisioned. */

@@ -4,14 +4,12 @@ import assert from "node:assert/strict";
 import { defineService, type Schedule } from "@throughline/core";
 import { eventually } from "../eventually.ts";
 import type { ConformanceCase, ConformanceSubject } from "./conformance-case.ts";
-import { Arrivals, assertRejects, Scenario } from "./scenario.ts";
+import { assertRejects, Scenario } from "./scenario.ts";
 
 async function refusesSchedule(subject: ConformanceSubject, schedule: Schedule): Promise<void> {
   await using scenario = new Scenario(subject);
   const { Made } = scenario;
-  const arrivals = new Arrivals(subject);
-  await scenario.start(defineService("reader").on(Made, arrivals.add));
-  const writer = await scenario.start(defineService("writer", { publishes: [Made] }));
+  const { arrivals, writer } = await scenario.startReaderAndWriter();
   await assertRejects(writer.publish(Made, { key: "a", n: 1 }, { schedule }), "BUS_FEATURE_UNSUPPORTED");
   await writer.publish(Made, { key: "a", n: 2 });
   await arrivals.complete(1);
@@ -51,9 +49,7 @@ export const scheduleCases: readonly ConformanceCase[] = [
     async run(subject) {
       await using scenario = new Scenario(subject);
       const { Made } = scenario;
-      const arrivals = new Arrivals(subject);
-      await scenario.start(defineService("reader").on(Made, arrivals.add));
-      const writer = await scenario.start(defineService("writer", { publishes: [Made] }));
+      const { arrivals, writer } = await scenario.startReaderAndWriter();
       const soon = (name: string) => ({ schedule: { afterMs: 2_000, name } });
       await writer.publish(Made, { key: "a", n: 1 }, soon("reminder"));
       await writer.publish(Made, { key: "a", n: 2 }, soon("reminder"));
