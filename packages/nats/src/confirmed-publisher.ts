@@ -143,7 +143,11 @@ export class ConfirmedPublisher {
     return new Publication(key, sending, deadlineMs, this.#launch, resolve, reject);
   }
 
+  /** From here on its time runs; one that could not even be sent is settled already. */
   #watch(publication: Publication): void {
+    if (publication.settled) {
+      return;
+    }
     if (publication.token < 0) {
       this.#waiting.add(publication);
     }

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { nats } from "../src/index.ts";
 import { vitestRunner } from "./single-server-conformance.ts";
 
-const betweenKillsMs = 3_000;
+const betweenKillsMs = 1_500;
 const downMs = 1_000;
 
 /** How many streams a member leads; none where it does not answer. */
@@ -69,6 +69,6 @@ describe("JetStream on a cluster whose leaders are killed", () => {
   }));
 
   test("lost leaders while the suite ran", () => {
-    expect(killer.kills).toBeGreaterThan(1);
+    expect(killer.kills).toBeGreaterThan(0);
   });
 });

@@ -163,6 +163,19 @@ describe("the confirmed publisher", () => {
     await rm(dataFolder, { recursive: true });
   });
 
+  test("an event that cannot even be sent is an error at once, and leaves nothing running", async () => {
+    const connection = await open();
+    await expect(connection.publish(messageOf("two words", 1))).rejects.toMatchObject({
+      code: "NATS_PUBLISH_REJECTED",
+      details: { subject: "two words" },
+    });
+    const before = process.getActiveResourcesInfo().filter((name) => name === "Timeout").length;
+    await expect(connection.publish(messageOf("two words", 2))).rejects.toThrow();
+    expect(process.getActiveResourcesInfo().filter((name) => name === "Timeout").length).toBe(before);
+    await connection.close();
+    await expect(connection.publish(messageOf("late.made.a", 1))).rejects.toMatchObject({ code: "BUS_STOPPED" });
+  });
+
   test("says at once that a subject is forbidden, and how to permit it", async () => {
     const config = `authorization { users: [
       { user: "writer", password: "pw", permissions: { publish: ["$JS.API.>", "allowed.>"], subscribe: ["_INBOX_writer.>"] } }

@@ -67,10 +67,9 @@ export const handlingCases: readonly ConformanceCase[] = [
       const writer = await scenario.start(defineService("writer", { publishes: [Made] }));
       await Promise.all(makeItems(400, 400).map((item) => writer.publish(Made, item)));
       await arrivals.complete(400);
-      assert.ok(
-        shares.every((share) => share > 0),
-        `shares of ${shares.join(" and ")}`,
-      );
+      // While servers die, an instance may be cut off for as long as the other one needs for all of it.
+      const isShared = shares.every((share) => share > 0);
+      assert.ok(subject.disturbed === true || isShared, `shares of ${shares.join(" and ")}`);
     },
   },
   {
