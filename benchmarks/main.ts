@@ -11,7 +11,8 @@ const measurements = {
   consume: async () => (await import("./measure-consume.ts")).measureConsume(),
   latency: async () => (await import("./measure-latency.ts")).measureLatency(),
   boot: async () => (await import("./measure-boot.ts")).measureBoot(),
-  scale: async () => (await import("./measure-scale.ts")).measureScale(),
+  memory: async () => (await import("./measure-memory.ts")).measureMemory(),
+  subscriptions: async () => (await import("./measure-subscriptions.ts")).measureSubscriptions(),
 } as const satisfies Record<string, () => Promise<object>>;
 /** Installs what it measures, so it runs only when asked for by name. */
 const onRequest = {

@@ -1,0 +1,71 @@
+// Whether size changes anything: a million messages through one subscription against a hundred thousand, and whether
+// resident memory stays flat meanwhile. Raw nats.js and ours in a process of their own each, on one server.
+
+import { spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { defineService, run, silentLogger } from "@throughline/core";
+import { nats } from "@throughline/nats";
+import { startNatsServer } from "@throughline/servers";
+import { measureRate } from "./bench-system.ts";
+import type { SampledRun } from "./memory/sampled-run.ts";
+import { createOrder, OrderPlaced } from "./order-contract.ts";
+import { round } from "./statistics.ts";
+
+export interface MemoryFigures {
+  /** Messages a second in a small run and in the large one. */
+  readonly small: number;
+  readonly million: number;
+  readonly millionRatio: number;
+  readonly rssHalfwayMb: number;
+  readonly rssEndMb: number;
+  readonly rssSlopePercent: number;
+  readonly rawRssHalfwayMb: number;
+  readonly rawRssEndMb: number;
+  readonly rawRssSlopePercent: number;
+}
+
+const smallCount = 100_000;
+const largeCount = 1_000_000;
+
+export async function measureMemory(): Promise<MemoryFigures> {
+  await using server = await startNatsServer();
+  {
+    await using publisher = await run(defineService("bench", { publishes: [OrderPlaced] }), {
+      transport: nats({ servers: server.url }),
+      logger: silentLogger,
+      signals: false,
+    });
+    await measureRate(largeCount, 1_024, (number) => publisher.publish(OrderPlaced, createOrder(number)));
+  }
+  const raw = await runReader("raw-reader", server.url);
+  const ours = await runReader("throughline-reader", server.url);
+  return {
+    small: ours.small,
+    million: ours.large,
+    millionRatio: round(ours.large / ours.small),
+    rssHalfwayMb: ours.rssHalfwayMb,
+    rssEndMb: ours.rssEndMb,
+    rssSlopePercent: ours.rssSlopePercent,
+    rawRssHalfwayMb: raw.rssHalfwayMb,
+    rawRssEndMb: raw.rssEndMb,
+    rawRssSlopePercent: raw.rssSlopePercent,
+  };
+}
+
+function runReader(name: string, url: string): Promise<SampledRun> {
+  const script = fileURLToPath(new URL(`./memory/${name}.ts`, import.meta.url));
+  const args = ["--conditions=throughline-source", script, String(smallCount), String(largeCount)];
+  const child = spawn(process.execPath, args, {
+    stdio: ["ignore", "pipe", "inherit"],
+    env: { PATH: process.env["PATH"], NATS_URL: url },
+  });
+  let output = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    output += text;
+  });
+  return new Promise((resolve, reject) => {
+    child.once("close", (code) =>
+      code === 0 ? resolve(JSON.parse(output)) : reject(new Error(`${name} ended with ${code}`)),
+    );
+  });
+}
