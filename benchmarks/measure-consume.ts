@@ -6,9 +6,10 @@ import { connect, type NatsConnection } from "@nats-io/transport-node";
 import { defineService, run, silentLogger } from "@throughline/core";
 import { nats } from "@throughline/nats";
 import { startNatsServer } from "@throughline/servers";
-import { measureRate, startTracing } from "./bench-system.ts";
+import { startTracing } from "./bench-system.ts";
+import { fillStream } from "./fill-stream.ts";
 import { runGo } from "./go-peer.ts";
-import { createOrder, OrderPlaced } from "./order-contract.ts";
+import { OrderPlaced } from "./order-contract.ts";
 import { median, round } from "./statistics.ts";
 
 export interface ConsumeFigures {
@@ -30,14 +31,7 @@ export async function measureConsume(): Promise<ConsumeFigures> {
   startTracing();
   await using server = await startNatsServer();
   const connection = await connect({ servers: server.url });
-  {
-    await using publisher = await run(defineService("bench", { publishes: [OrderPlaced] }), {
-      transport: nats({ servers: server.url }),
-      logger: silentLogger,
-      signals: false,
-    });
-    await measureRate(count, 1_024, (number) => publisher.publish(OrderPlaced, createOrder(number)));
-  }
+  await fillStream(server.url, count);
   const samples = {
     iterator: [] as number[],
     callback: [] as number[],

@@ -3,12 +3,9 @@
 
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { defineService, run, silentLogger } from "@throughline/core";
-import { nats } from "@throughline/nats";
 import { startNatsServer } from "@throughline/servers";
-import { measureRate } from "./bench-system.ts";
+import { fillStream } from "./fill-stream.ts";
 import type { SampledRun } from "./memory/sampled-run.ts";
-import { createOrder, OrderPlaced } from "./order-contract.ts";
 import { round } from "./statistics.ts";
 
 export interface MemoryFigures {
@@ -29,14 +26,7 @@ const largeCount = 1_000_000;
 
 export async function measureMemory(): Promise<MemoryFigures> {
   await using server = await startNatsServer();
-  {
-    await using publisher = await run(defineService("bench", { publishes: [OrderPlaced] }), {
-      transport: nats({ servers: server.url }),
-      logger: silentLogger,
-      signals: false,
-    });
-    await measureRate(largeCount, 1_024, (number) => publisher.publish(OrderPlaced, createOrder(number)));
-  }
+  await fillStream(server.url, largeCount);
   const raw = await runReader("raw-reader", server.url);
   const ours = await runReader("throughline-reader", server.url);
   return {

@@ -1,0 +1,31 @@
+// Publishes orders with everything on them, from a process of its own: what is measured afterwards has not published, as a
+// service that only reads has not.
+
+import { spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { defineService, run, silentLogger } from "@throughline/core";
+import { nats } from "@throughline/nats";
+import { measureRate, startTracing } from "./bench-system.ts";
+import { createOrder, OrderPlaced } from "./order-contract.ts";
+
+/** Resolves when `count` orders are stored in the stream of the orders. */
+export async function fillStream(url: string, count: number): Promise<void> {
+  const args = ["--conditions=throughline-source", fileURLToPath(import.meta.url), url, String(count)];
+  const child = spawn(process.execPath, args, { stdio: "inherit" });
+  await new Promise<void>((resolve, reject) => {
+    child.once("exit", (code) => (code === 0 ? resolve() : reject(new Error(`fill-stream ended with ${code}`))));
+  });
+}
+
+if (import.meta.main) {
+  const [url = "", count = "0"] = process.argv.slice(2);
+  startTracing();
+  const publisher = await run(defineService("bench", { publishes: [OrderPlaced] }), {
+    transport: nats({ servers: url }),
+    logger: silentLogger,
+    signals: false,
+  });
+  await measureRate(Number(count), 1_024, (number) => publisher.publish(OrderPlaced, createOrder(number)));
+  await publisher.stop();
+  process.exit(0);
+}
