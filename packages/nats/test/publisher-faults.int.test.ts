@@ -7,7 +7,7 @@ import { connect, type NatsConnection } from "@nats-io/transport-node";
 import { type OutgoingMessage, silentLogger, type TransportConnection } from "@throughline/core";
 import { type NatsServer, startNatsServer } from "@throughline/servers";
 import { eventually, startFaultyProxy } from "@throughline/testing";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { type NatsOptions, nats } from "../src/index.ts";
 import { openStoredEvents } from "../src/read-stored-events.ts";
 
@@ -136,6 +136,7 @@ describe("the confirmed publisher", () => {
 
   test("treats an overwhelmed server as a reason to wait", async () => {
     const dataFolder = await mkdtemp(join(tmpdir(), "throughline-overwhelmed-"));
+    onTestFinished(() => rm(dataFolder, { recursive: true, force: true }));
     const config = `jetstream { store_dir: ${JSON.stringify(dataFolder)}, max_buffered_msgs: 4 }`;
     await using overwhelmed = await startNatsServer({ dataFolder, config });
     const plain = await connect({ servers: overwhelmed.url });
@@ -160,7 +161,6 @@ describe("the confirmed publisher", () => {
     expect(refusals).toContain(10167);
     await plain.close();
     await connection.close();
-    await rm(dataFolder, { recursive: true });
   });
 
   test("an event that cannot even be sent is an error at once, and leaves nothing running", async () => {
