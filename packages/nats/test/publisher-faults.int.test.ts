@@ -176,6 +176,15 @@ describe("the confirmed publisher", () => {
     await expect(connection.publish(messageOf("late.made.a", 1))).rejects.toMatchObject({ code: "BUS_STOPPED" });
   });
 
+  test("a connection that breaks while it is closed is closed all the same", async () => {
+    await using proxy = await startFaultyProxy(Number(new URL(server.url).port));
+    const client = { reconnectTimeWait: 20, reconnectJitter: 0 };
+    const connection = await open({ servers: `127.0.0.1:${proxy.port}`, client });
+    const losing = proxy.loseAndCut(50);
+    await expect(connection.close()).resolves.toBeUndefined();
+    await losing;
+  });
+
   test("says at once that a subject is forbidden, and how to permit it", async () => {
     const config = `authorization { users: [
       { user: "writer", password: "pw", permissions: { publish: ["$JS.API.>", "allowed.>"], subscribe: ["_INBOX_writer.>"] } }
