@@ -2,6 +2,7 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { findFreePorts } from "@throughline/servers";
 import { eventually } from "@throughline/testing";
 import { expect, test } from "vitest";
 
@@ -16,7 +17,10 @@ interface Outcome {
   readonly stderr: string;
 }
 
-function npmStart(...args: string[]): {
+function npmStart(
+  args: readonly string[] = [],
+  settings: Readonly<Record<string, string>> = {},
+): {
   readonly child: ChildProcess;
   readonly output: Outcome;
   readonly ended: Promise<Outcome>;
@@ -25,7 +29,7 @@ function npmStart(...args: string[]): {
   // A process group of its own, as a terminal gives to each command.
   const child = spawn("npm", ["start", "--", ...args], {
     cwd: root,
-    env,
+    env: { ...env, ...settings },
     detached: true,
     stdio: ["ignore", "pipe", "pipe"],
   });
@@ -46,7 +50,7 @@ function npmStart(...args: string[]): {
 }
 
 test("`--once --json` prints one JSON object and nothing else on standard output", async () => {
-  const { exitCode, stdout, stderr } = await npmStart("--once", "--json").ended;
+  const { exitCode, stdout, stderr } = await npmStart(["--once", "--json"]).ended;
   expect(exitCode, stderr).toBe(0);
   const result = JSON.parse(stdout);
   expect(result).toMatchObject({
@@ -78,7 +82,7 @@ test("a system that stays up takes orders beside another one, and Ctrl-C ends al
   const gatewayUrl = /Gateway\s+(http:\S+)/.exec(first.output.stderr)?.[1];
   expect((await get(`${gatewayUrl}/health/ready`)).status).toBe(200);
 
-  const second = await npmStart("--once", "--json").ended;
+  const second = await npmStart(["--once", "--json"]).ended;
   expect(second.exitCode, second.stderr).toBe(0);
 
   const natsUrl = /NATS\s+nats:\/\/127\.0\.0\.1:(\d+)/.exec(first.output.stderr)?.[1];
@@ -92,7 +96,9 @@ test("a system that stays up takes orders beside another one, and Ctrl-C ends al
 });
 
 test("ends everything when it is killed without a chance to clean up", async () => {
-  const { child, output } = npmStart();
+  // The preferred port would go to the next system that a test starts meanwhile, and its gateway would answer.
+  const [port] = await findFreePorts(1);
+  const { child, output } = npmStart([], { PORT: String(port) });
   await eventually(() => output.stderr.includes("Ctrl-C ends everything"), { timeoutMs: 60_000 });
   const gatewayUrl = /Gateway\s+(http:\S+)/.exec(output.stderr)?.[1];
   process.kill(-(child.pid ?? 0), "SIGKILL");
@@ -106,7 +112,7 @@ test("ends everything when it is killed without a chance to clean up", async () 
 });
 
 test("an unknown option is a usage error", async () => {
-  const { exitCode, stdout, stderr } = await npmStart("--twice").ended;
+  const { exitCode, stdout, stderr } = await npmStart(["--twice"]).ended;
   expect(exitCode).toBe(2);
   expect(stdout).toBe("");
   expect(stderr).toContain("usage: npm start");
