@@ -49,6 +49,12 @@ function npmStart(
   return { child, output, ended };
 }
 
+/** The preferred port goes to the next system that a test starts, and its gateway would answer for one that has ended. */
+async function ownPort(): Promise<{ readonly PORT: string }> {
+  const [port] = await findFreePorts(1);
+  return { PORT: String(port) };
+}
+
 test("`--once --json` prints one JSON object and nothing else on standard output", async () => {
   const { exitCode, stdout, stderr } = await npmStart(["--once", "--json"]).ended;
   expect(exitCode, stderr).toBe(0);
@@ -76,7 +82,7 @@ test("`--once --json` prints one JSON object and nothing else on standard output
 });
 
 test("a system that stays up takes orders beside another one, and Ctrl-C ends all of it", async () => {
-  const first = npmStart();
+  const first = npmStart([], await ownPort());
   await eventually(() => first.output.stderr.includes("Ctrl-C ends everything"), { timeoutMs: 60_000 });
   expect(first.output.stdout).toContain("The journey of order-");
   const gatewayUrl = /Gateway\s+(http:\S+)/.exec(first.output.stderr)?.[1];
@@ -96,9 +102,7 @@ test("a system that stays up takes orders beside another one, and Ctrl-C ends al
 });
 
 test("ends everything when it is killed without a chance to clean up", async () => {
-  // The preferred port would go to the next system that a test starts meanwhile, and its gateway would answer.
-  const [port] = await findFreePorts(1);
-  const { child, output } = npmStart([], { PORT: String(port) });
+  const { child, output } = npmStart([], await ownPort());
   await eventually(() => output.stderr.includes("Ctrl-C ends everything"), { timeoutMs: 60_000 });
   const gatewayUrl = /Gateway\s+(http:\S+)/.exec(output.stderr)?.[1];
   process.kill(-(child.pid ?? 0), "SIGKILL");
