@@ -1,20 +1,16 @@
 // Publishes orders with everything on them, from a process of its own: what is measured afterwards has not published, as a
 // service that only reads has not.
 
-import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { defineService, run, silentLogger } from "@throughline/core";
 import { nats } from "@throughline/nats";
 import { measureRate, startTracing } from "./bench-system.ts";
 import { createOrder, OrderPlaced } from "./order-contract.ts";
+import { runScript } from "./run-script.ts";
 
 /** Resolves when `count` orders are stored in the stream of the orders. */
 export async function fillStream(url: string, count: number): Promise<void> {
-  const args = ["--conditions=throughline-source", fileURLToPath(import.meta.url), url, String(count)];
-  const child = spawn(process.execPath, args, { stdio: "inherit" });
-  await new Promise<void>((resolve, reject) => {
-    child.once("exit", (code) => (code === 0 ? resolve() : reject(new Error(`fill-stream ended with ${code}`))));
-  });
+  await runScript(fileURLToPath(import.meta.url), [url, String(count)]);
 }
 
 if (import.meta.main) {

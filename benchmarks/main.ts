@@ -2,9 +2,9 @@
 // object on standard output; `npm run bench -- peers` measures the rivals. Each measurement runs in a process of its own,
 // so that none warms up another.
 
-import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { runScript } from "./run-script.ts";
 
 const measurements = {
   publish: async () => (await import("./measure-publish.ts")).measurePublish(),
@@ -51,18 +51,8 @@ async function main(): Promise<number> {
   return 0;
 }
 
-function measureInProcess(name: Name): Promise<object> {
-  const args = ["--conditions=throughline-source", fileURLToPath(import.meta.url), "--only", name, "--inside"];
-  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
-  let output = "";
-  child.stdout.setEncoding("utf8").on("data", (text: string) => {
-    output += text;
-  });
-  return new Promise((resolve, reject) => {
-    child.once("close", (code) =>
-      code === 0 ? resolve(JSON.parse(output)) : reject(new Error(`${name} ended with ${code}`)),
-    );
-  });
+async function measureInProcess(name: Name): Promise<object> {
+  return JSON.parse(await runScript(fileURLToPath(import.meta.url), ["--only", name, "--inside"])) as object;
 }
 
 function formatTable(results: Record<string, object>): string {

@@ -1,11 +1,11 @@
 // Whether size changes anything: a million messages through one subscription against a hundred thousand, and whether
 // resident memory stays flat meanwhile. Raw nats.js and ours in a process of their own each, on one server.
 
-import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { startNatsServer } from "@throughline/servers";
 import { fillStream } from "./fill-stream.ts";
 import type { SampledRun } from "./memory/sampled-run.ts";
+import { runScript } from "./run-script.ts";
 import { round } from "./statistics.ts";
 
 export interface MemoryFigures {
@@ -42,20 +42,8 @@ export async function measureMemory(): Promise<MemoryFigures> {
   };
 }
 
-function runReader(name: string, url: string): Promise<SampledRun> {
+async function runReader(name: string, url: string): Promise<SampledRun> {
   const script = fileURLToPath(new URL(`./memory/${name}.ts`, import.meta.url));
-  const args = ["--conditions=throughline-source", script, String(smallCount), String(largeCount)];
-  const child = spawn(process.execPath, args, {
-    stdio: ["ignore", "pipe", "inherit"],
-    env: { PATH: process.env["PATH"], NATS_URL: url },
-  });
-  let output = "";
-  child.stdout.setEncoding("utf8").on("data", (text: string) => {
-    output += text;
-  });
-  return new Promise((resolve, reject) => {
-    child.once("close", (code) =>
-      code === 0 ? resolve(JSON.parse(output)) : reject(new Error(`${name} ended with ${code}`)),
-    );
-  });
+  const env = { PATH: process.env["PATH"], NATS_URL: url };
+  return JSON.parse(await runScript(script, [String(smallCount), String(largeCount)], env)) as SampledRun;
 }
