@@ -1,12 +1,10 @@
 // Public surface of @throughline/core.
 
 export { type Clock, systemClock } from "./clock.ts";
-export { type DeadLetterReason, deadLetterStream } from "./dead-letter.ts";
-export { type HandlingFacts, handlingHeader } from "./handling-header.ts";
-export { Lanes, type LaneTask } from "./lanes.ts";
-export { createConsoleLogger, type Logger, silentLogger } from "./logger.ts";
-export type { StoredMessage } from "./memory-stream.ts";
-export { createMemoryTransport, type MemoryTransport } from "./memory-transport.ts";
+export { type DeadLetterReason, deadLetterStream } from "./dead-letters/dead-letter.ts";
+export { Lanes, type LaneTask } from "./delivery/lanes.ts";
+export type { StoredMessage } from "./memory/memory-stream.ts";
+export { createMemoryTransport, type MemoryTransport } from "./memory/memory-transport.ts";
 export {
   definePolicy,
   PermanentError,
@@ -14,10 +12,11 @@ export {
   type PolicyOptions,
   policies,
   type RetryPolicy,
-} from "./policy.ts";
-export type { PublishAllOptions, PublishOptions } from "./publish-options.ts";
+} from "./policies/policy.ts";
+export { type HandlingFacts, handlingHeader } from "./publishing/handling-header.ts";
+export type { PublishAllOptions, PublishOptions } from "./publishing/publish-options.ts";
+export type { MessageSchedule, Schedule } from "./publishing/schedule.ts";
 export { type RunningService, type RunOptions, run, type ServiceHealth, topologyOf } from "./run-service.ts";
-export type { MessageSchedule, Schedule } from "./schedule.ts";
 export {
   type CancelSchedule,
   defineService,
@@ -30,7 +29,8 @@ export {
   type Subscription,
   type SubscriptionOptions,
 } from "./service.ts";
-export { attributeNames, spanEventNames } from "./telemetry-names.ts";
+export { createConsoleLogger, type Logger, silentLogger } from "./telemetry/logger.ts";
+export { attributeNames, spanEventNames } from "./telemetry/telemetry-names.ts";
 export {
   type Consumption,
   type ConsumptionHealth,

@@ -2,14 +2,14 @@
 
 import type { AnyEventContract, EventEnvelope } from "@throughline/contracts";
 import { type Clock, systemClock } from "./clock.ts";
-import { deadLetterStream } from "./dead-letter.ts";
-import type { PublishEntry } from "./event-batch.ts";
-import { EventPublisher } from "./event-publisher.ts";
-import { createConsoleLogger, type Logger } from "./logger.ts";
+import { deadLetterStream } from "./dead-letters/dead-letter.ts";
+import { SubscriptionRunner } from "./delivery/subscription-runner.ts";
+import { subscriptionTopology } from "./delivery/subscription-topology.ts";
+import type { PublishEntry } from "./publishing/event-batch.ts";
+import { EventPublisher } from "./publishing/event-publisher.ts";
 import type { CancelSchedule, Publish, PublishAll, Service } from "./service.ts";
-import { SubscriptionRunner } from "./subscription-runner.ts";
-import { subscriptionTopology } from "./subscription-topology.ts";
-import { Tracing } from "./tracing.ts";
+import { createConsoleLogger, type Logger } from "./telemetry/logger.ts";
+import { Tracing } from "./telemetry/tracing.ts";
 import type { ConsumptionHealth, Topology, Transport } from "./transport.ts";
 
 export interface RunOptions {

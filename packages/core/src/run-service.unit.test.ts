@@ -2,12 +2,12 @@ import { defineEvent, parseTraceparent, type WireHeaders } from "@throughline/co
 import { eventually } from "@throughline/testing";
 import { describe, expect, test, vi } from "vitest";
 import { z } from "zod";
-import { silentLogger } from "./logger.ts";
-import { createMemoryTransport } from "./memory-transport.ts";
-import { PermanentError } from "./policy.ts";
-import type { PublishOptions } from "./publish-options.ts";
+import { createMemoryTransport } from "./memory/memory-transport.ts";
+import { PermanentError } from "./policies/policy.ts";
+import type { PublishOptions } from "./publishing/publish-options.ts";
 import { run } from "./run-service.ts";
 import { defineService, type SubscriptionOptions } from "./service.ts";
+import { silentLogger } from "./telemetry/logger.ts";
 
 const key = (order: { id: string }) => order.id;
 const Placed = defineEvent("orders.placed", { key }).version(1, z.object({ id: z.string(), n: z.number().default(0) }));

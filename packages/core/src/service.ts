@@ -9,9 +9,9 @@ import {
   ThroughlineError,
   type WireHeaders,
 } from "@throughline/contracts";
-import type { Logger } from "./logger.ts";
-import { definePolicy, type Policy, type PolicyOptions } from "./policy.ts";
-import type { PublishAllOptions, PublishOptions } from "./publish-options.ts";
+import { definePolicy, type Policy, type PolicyOptions } from "./policies/policy.ts";
+import type { PublishAllOptions, PublishOptions } from "./publishing/publish-options.ts";
+import type { Logger } from "./telemetry/logger.ts";
 
 /** What a handler is given beside the data. */
 export interface HandlerContext<Published extends AnyEventContract = AnyEventContract, Type extends string = string> {

@@ -1,8 +1,8 @@
 // The port between what a service means and how messages travel. JetStream and memory implement it, held to one suite.
 
 import type { StoredAt, WireMessage } from "@throughline/contracts";
-import type { Logger } from "./logger.ts";
-import type { MessageSchedule } from "./schedule.ts";
+import type { MessageSchedule } from "./publishing/schedule.ts";
+import type { Logger } from "./telemetry/logger.ts";
 
 /** Where a transport is started for one service. */
 export interface Transport {

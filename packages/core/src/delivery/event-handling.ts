@@ -9,12 +9,12 @@ import {
   ThroughlineError,
   type WireHeaders,
 } from "@throughline/contracts";
-import type { PublishEntry } from "./event-batch.ts";
-import type { EventPublisher, PublishingCause } from "./event-publisher.ts";
-import type { Logger } from "./logger.ts";
-import type { HandlerContext, Subscription } from "./service.ts";
-import { contextOfSpan, runInContext } from "./tracing.ts";
-import type { Delivery } from "./transport.ts";
+import type { PublishEntry } from "../publishing/event-batch.ts";
+import type { EventPublisher, PublishingCause } from "../publishing/event-publisher.ts";
+import type { HandlerContext, Subscription } from "../service.ts";
+import type { Logger } from "../telemetry/logger.ts";
+import { contextOfSpan, runInContext } from "../telemetry/tracing.ts";
+import type { Delivery } from "../transport.ts";
 
 /** What could be read out of a delivery. */
 export interface ReadableEvent {

@@ -1,8 +1,8 @@
 // One delivery under way in this process, from its arrival to its answer, over all attempts that are made here.
 
+import type { Delivery } from "../transport.ts";
 import type { AttemptContext } from "./event-handling.ts";
 import type { LaneTask } from "./lanes.ts";
-import type { Delivery } from "./transport.ts";
 
 export class Handling implements LaneTask {
   readonly type: string;

@@ -3,17 +3,17 @@
 
 import type { Span } from "@opentelemetry/api";
 import { ThroughlineError } from "@throughline/contracts";
+import { type DeadLetterReason, storeDeadLetter } from "../dead-letters/dead-letter.ts";
+import { decideFailureOutcome } from "../policies/failure-outcome.ts";
+import type { Logger } from "../telemetry/logger.ts";
+import { spanEventNames } from "../telemetry/telemetry-names.ts";
+import { recordFailure } from "../telemetry/tracing.ts";
+import type { Consumption, ConsumptionHealth, Delivery, TransportConnection } from "../transport.ts";
 import { AttemptRunner, type AttemptRunnerParts } from "./attempt-runner.ts";
-import { type DeadLetterReason, storeDeadLetter } from "./dead-letter.ts";
-import { decideFailureOutcome } from "./failure-outcome.ts";
 import { Handling } from "./handling.ts";
 import { Lanes } from "./lanes.ts";
-import type { Logger } from "./logger.ts";
 import { SettledSequences } from "./settled-sequences.ts";
 import { ackWaitMs, subscriptionTopology } from "./subscription-topology.ts";
-import { spanEventNames } from "./telemetry-names.ts";
-import { recordFailure } from "./tracing.ts";
-import type { Consumption, ConsumptionHealth, Delivery, TransportConnection } from "./transport.ts";
 
 export interface RunnerParts extends AttemptRunnerParts {
   readonly service: string;

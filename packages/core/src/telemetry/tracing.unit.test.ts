@@ -5,10 +5,10 @@ import { defineEvent } from "@throughline/contracts";
 import { eventually } from "@throughline/testing";
 import { afterEach, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
+import { createMemoryTransport } from "../memory/memory-transport.ts";
+import { run } from "../run-service.ts";
+import { defineService } from "../service.ts";
 import { silentLogger } from "./logger.ts";
-import { createMemoryTransport } from "./memory-transport.ts";
-import { run } from "./run-service.ts";
-import { defineService } from "./service.ts";
 
 const exporter = new InMemorySpanExporter();
 const Placed = defineEvent("orders.placed", { key: (order: { id: string }) => order.id }).version(

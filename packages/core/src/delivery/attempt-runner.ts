@@ -2,13 +2,13 @@
 
 import type { Span } from "@opentelemetry/api";
 import { ThroughlineError } from "@throughline/contracts";
-import type { Clock } from "./clock.ts";
+import type { Clock } from "../clock.ts";
+import type { EventPublisher } from "../publishing/event-publisher.ts";
+import type { Subscription } from "../service.ts";
+import type { Logger } from "../telemetry/logger.ts";
+import { recordFailure, type Tracing } from "../telemetry/tracing.ts";
 import { AttemptContext, type AttemptParts, callHandler, type ReadableEvent, readDelivery } from "./event-handling.ts";
-import type { EventPublisher } from "./event-publisher.ts";
 import type { Handling } from "./handling.ts";
-import type { Logger } from "./logger.ts";
-import type { Subscription } from "./service.ts";
-import { recordFailure, type Tracing } from "./tracing.ts";
 
 export interface AttemptRunnerParts {
   readonly subscription: Subscription;

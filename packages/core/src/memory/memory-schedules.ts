@@ -1,10 +1,10 @@
 // Events that wait for their time, in memory: one per schedule subject, a later one takes the place of the earlier.
 
 import { ThroughlineError } from "@throughline/contracts";
-import type { Clock } from "./clock.ts";
+import type { Clock } from "../clock.ts";
+import type { MessageSchedule } from "../publishing/schedule.ts";
+import type { OutgoingMessage, PublishReceipt } from "../transport.ts";
 import type { MemoryStream } from "./memory-stream.ts";
-import type { MessageSchedule } from "./schedule.ts";
-import type { OutgoingMessage, PublishReceipt } from "./transport.ts";
 
 export class MemorySchedules {
   readonly #clock: Clock;

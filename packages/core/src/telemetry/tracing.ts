@@ -18,8 +18,8 @@ import {
   trace,
 } from "@opentelemetry/api";
 import { type EventEnvelope, formatTraceparent, parseTraceparent, scheduledBy } from "@throughline/contracts";
+import type { Delivery, TransportPeer } from "../transport.ts";
 import { attributeNames as names } from "./telemetry-names.ts";
-import type { Delivery, TransportPeer } from "./transport.ts";
 
 const maxNames = 1_000;
 

@@ -1,6 +1,6 @@
 // What a failed attempt leads to: another attempt, a dead letter, or a drop. One place decides, and counts attempts.
 
-import type { DeadLetterReason } from "./dead-letter.ts";
+import type { DeadLetterReason } from "../dead-letters/dead-letter.ts";
 import { PermanentError, type Policy, retryDelayMs } from "./policy.ts";
 
 export interface FailedAttempt {

@@ -1,8 +1,8 @@
 // A durable consumer in memory: pending and unsettled messages, redelivery after the ack wait, shared by its instances.
 
-import type { Clock } from "./clock.ts";
+import type { Clock } from "../clock.ts";
+import type { Consumption, ConsumptionListener, Delivery, SubscriptionTopology } from "../transport.ts";
 import { type MemoryStream, matchesSubject, type StoredMessage } from "./memory-stream.ts";
-import type { Consumption, ConsumptionListener, Delivery, SubscriptionTopology } from "./transport.ts";
 
 /** A message that is not settled yet: it waits in line, or its deliveries wait for an answer. */
 interface Pending {

@@ -1,11 +1,11 @@
 // The transport for tests without a broker: same promises as JetStream, kept in this process.
 
 import { ThroughlineError } from "@throughline/contracts";
-import { type Clock, systemClock } from "./clock.ts";
+import { type Clock, systemClock } from "../clock.ts";
+import type { Transport, TransportConnection } from "../transport.ts";
 import { MemoryDurable } from "./memory-durable.ts";
 import { MemorySchedules } from "./memory-schedules.ts";
 import { MemoryStream, matchesSubject, type StoredMessage } from "./memory-stream.ts";
-import type { Transport, TransportConnection } from "./transport.ts";
 
 /** A broker in memory; every service that is given the same one shares its streams. */
 export interface MemoryTransport extends Transport {

@@ -11,13 +11,13 @@ import {
   ThroughlineError,
   writeEventHeaders,
 } from "@throughline/contracts";
-import type { Clock } from "./clock.ts";
+import type { Clock } from "../clock.ts";
+import { contextOfSpan, recordFailure, type Tracing, traceHeadersOf } from "../telemetry/tracing.ts";
+import type { OutgoingMessage, TransportConnection } from "../transport.ts";
 import { batchIncomplete, type PublishEntry, requireAtomicBatch } from "./event-batch.ts";
 import { handlingHeader } from "./handling-header.ts";
 import { addUserHeaders, type PublishAllOptions, type PublishOptions, requireValidId } from "./publish-options.ts";
 import { type MessageSchedule, timingOfSchedule } from "./schedule.ts";
-import { contextOfSpan, recordFailure, type Tracing, traceHeadersOf } from "./tracing.ts";
-import type { OutgoingMessage, TransportConnection } from "./transport.ts";
 
 /** The handling that publishes: its event is the cause, and its facts travel with what it publishes. */
 export interface PublishingCause {

@@ -2,8 +2,8 @@
 
 import { createHash } from "node:crypto";
 import { ThroughlineError, type WireHeaders, type WireMessage } from "@throughline/contracts";
-import { errorType } from "./tracing.ts";
-import type { Delivery, OutgoingMessage, StreamTopology, TransportConnection } from "./transport.ts";
+import { errorType } from "../telemetry/tracing.ts";
+import type { Delivery, OutgoingMessage, StreamTopology, TransportConnection } from "../transport.ts";
 
 /** The stream of all dead letters. */
 export const deadLetterStream: StreamTopology = { name: "DEAD_LETTERS", subjects: ["dead.>"] };

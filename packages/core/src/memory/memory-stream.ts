@@ -1,7 +1,7 @@
 // A stream in memory: numbered messages, subjects, and de-duplication by message id.
 
 import type { WireMessage } from "@throughline/contracts";
-import type { OutgoingMessage, PublishReceipt } from "./transport.ts";
+import type { OutgoingMessage, PublishReceipt } from "../transport.ts";
 
 /** A message as it is stored. */
 export interface StoredMessage extends WireMessage {

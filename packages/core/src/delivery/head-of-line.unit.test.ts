@@ -4,10 +4,10 @@ import { defineEvent } from "@throughline/contracts";
 import { SeededRandom, VirtualClock } from "@throughline/testing";
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { silentLogger } from "./logger.ts";
-import { createMemoryTransport } from "./memory-transport.ts";
-import { run } from "./run-service.ts";
-import { defineService } from "./service.ts";
+import { createMemoryTransport } from "../memory/memory-transport.ts";
+import { run } from "../run-service.ts";
+import { defineService } from "../service.ts";
+import { silentLogger } from "../telemetry/logger.ts";
 
 const Made = defineEvent("items.made", { key: (item: { key: string }) => item.key }).version(
   1,

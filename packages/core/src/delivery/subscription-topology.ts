@@ -1,7 +1,7 @@
 // What a subscription needs at the broker.
 
-import type { Subscription } from "./service.ts";
-import type { SubscriptionTopology } from "./transport.ts";
+import type { Subscription } from "../service.ts";
+import type { SubscriptionTopology } from "../transport.ts";
 
 /** How long a process that died costs an event; whatever takes longer is extended meanwhile. */
 export const ackWaitMs = 10_000;
