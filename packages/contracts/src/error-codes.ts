@@ -18,9 +18,13 @@ export type ErrorCode =
   | "CONTRACT_TYPE_UNKNOWN"
   | "CONTRACT_VERSION_UNKNOWN"
   | "BUS_SERVICE_INVALID"
+  | "BUS_POLICY_INVALID"
   | "BUS_EVENT_UNDECLARED"
   | "BUS_HANDLER_TIMEOUT"
   | "BUS_ATTEMPTS_EXHAUSTED"
+  | "BUS_CIRCUIT_OPEN"
+  | "BUS_BULKHEAD_FULL"
+  | "BUS_CALL_TIMEOUT"
   | "BUS_STOPPED"
   | "BUS_HEADER_RESERVED"
   | "BUS_PUBLISH_INVALID"
@@ -72,6 +76,10 @@ export const errorCodes: Readonly<Record<ErrorCode, ErrorCodeEntry>> = {
     retryable: false,
     remedy: "Give services and subscriptions lower-case kebab-case names that are unique within their owner.",
   },
+  BUS_POLICY_INVALID: {
+    retryable: false,
+    remedy: "Correct the part of the policy that the message names; definePolicy() alone gives the standard one.",
+  },
   BUS_EVENT_UNDECLARED: {
     retryable: false,
     remedy: "Add the contract to `publishes` in defineService: permissions and topology follow from it.",
@@ -83,6 +91,18 @@ export const errorCodes: Readonly<Record<ErrorCode, ErrorCodeEntry>> = {
   BUS_ATTEMPTS_EXHAUSTED: {
     retryable: false,
     remedy: "Look at what ended the earlier attempts: the service's log or its crash reports around these times.",
+  },
+  BUS_CIRCUIT_OPEN: {
+    retryable: true,
+    remedy: "Look at why the dependency failed before; the circuit lets one call through after details.retryAfterMs.",
+  },
+  BUS_BULKHEAD_FULL: {
+    retryable: true,
+    remedy: "Make calls faster or fewer, or raise `bulkhead` in the policy if the dependency can take more at a time.",
+  },
+  BUS_CALL_TIMEOUT: {
+    retryable: true,
+    remedy: "Look at why the dependency is slow, or raise `timeoutMs` in the policy of this call.",
   },
   BUS_STOPPED: {
     retryable: false,

@@ -2,14 +2,19 @@
 
 export { type Clock, systemClock } from "./clock.ts";
 export { type DeadLetterReason, deadLetterStream } from "./dead-letters/dead-letter.ts";
+export { attemptStream, subjectOfAttempts } from "./delivery/attempt-stream.ts";
 export { Lanes, type LaneTask } from "./delivery/lanes.ts";
 export type { StoredMessage } from "./memory/memory-stream.ts";
 export { createMemoryTransport, type MemoryTransport } from "./memory/memory-transport.ts";
+export { classifyError, ExpectedError, type FailureKind, PermanentError } from "./policies/failure-kind.ts";
+export type { OutgoingCall, OutgoingCallOptions } from "./policies/outgoing-call.ts";
 export {
+  type BreakerPolicy,
+  type BulkheadPolicy,
   definePolicy,
-  PermanentError,
   type Policy,
   type PolicyOptions,
+  type PolicyParts,
   policies,
   type RetryPolicy,
 } from "./policies/policy.ts";
@@ -30,8 +35,10 @@ export {
   type SubscriptionOptions,
 } from "./service.ts";
 export { createConsoleLogger, type Logger, silentLogger } from "./telemetry/logger.ts";
-export { attributeNames, spanEventNames } from "./telemetry/telemetry-names.ts";
+export { attributeNames, metricNames, spanEventNames } from "./telemetry/telemetry-names.ts";
 export {
+  type AttemptRecord,
+  type AttemptRecords,
   type Consumption,
   type ConsumptionHealth,
   type ConsumptionListener,

@@ -3,6 +3,7 @@
 import type { AnyEventContract, EventEnvelope } from "@throughline/contracts";
 import { type Clock, systemClock } from "./clock.ts";
 import { deadLetterStream } from "./dead-letters/dead-letter.ts";
+import { attemptStream } from "./delivery/attempt-stream.ts";
 import { SubscriptionRunner } from "./delivery/subscription-runner.ts";
 import { subscriptionTopology } from "./delivery/subscription-topology.ts";
 import type { PublishEntry } from "./publishing/event-batch.ts";
@@ -55,7 +56,7 @@ export function topologyOf(service: Service): Topology {
     contracts.map(({ stream, context }) => [stream, { name: stream, subjects: [`${context}.>`] }]),
   );
   return {
-    streams: [...streams.values(), deadLetterStream],
+    streams: [...streams.values(), deadLetterStream, attemptStream],
     subscriptions: service.subscriptions.map(subscriptionTopology),
   };
 }

@@ -3,7 +3,7 @@ import { eventually } from "@throughline/testing";
 import { describe, expect, test, vi } from "vitest";
 import { z } from "zod";
 import { createMemoryTransport } from "./memory/memory-transport.ts";
-import { PermanentError } from "./policies/policy.ts";
+import { PermanentError } from "./policies/failure-kind.ts";
 import type { PublishOptions } from "./publishing/publish-options.ts";
 import { run } from "./run-service.ts";
 import { defineService, type SubscriptionOptions } from "./service.ts";

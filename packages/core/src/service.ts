@@ -17,8 +17,10 @@ import type { Logger } from "./telemetry/logger.ts";
 export interface HandlerContext<Published extends AnyEventContract = AnyEventContract, Type extends string = string> {
   /** The envelope of the event at hand. */
   readonly event: EventEnvelope<Type>;
-  /** 1 on the first delivery; counts retries and redeliveries alike. */
+  /** 1 on the first; counts what failed before, here or in another process. A delivery that nobody tried costs none. */
   readonly attempt: number;
+  /** Whether it was delivered before, so that an earlier attempt may have had effects without reaching its end. */
+  readonly redelivered: boolean;
   /** Aborts when the attempt times out or the service stops for good; pass it to whatever the handler waits for. */
   readonly signal: AbortSignal;
   /** Carries the service's name, and event, correlation and trace ids. */
@@ -79,7 +81,7 @@ export interface SubscriptionOptions {
   readonly name?: string;
   /** Default: `policies.standard`. */
   readonly policy?: Policy | PolicyOptions;
-  /** Handlers that run side by side, always of different keys. Default 16. */
+  /** Handlers that run side by side, always of different keys. Default: the policy's bulkhead, else 16. */
   readonly concurrency?: number;
   /**
    * `"none"` (default): a failed event waits for its retry while later events of its key go on.
@@ -168,7 +170,8 @@ function createSubscription(
   if (foreign !== undefined) {
     throw invalidService(service, `subscription "${name}" mixes ${first.type} and ${foreign.type}: one context each`);
   }
-  const concurrency = options.concurrency ?? 16;
+  const policy = isPolicy(options.policy) ? options.policy : definePolicy(options.policy);
+  const concurrency = options.concurrency ?? policy.bulkhead?.limit ?? 16;
   if (!Number.isInteger(concurrency) || concurrency < 1) {
     throw invalidService(service, `subscription "${name}": concurrency is a whole number from 1, found ${concurrency}`);
   }
@@ -177,12 +180,16 @@ function createSubscription(
     durable: `${service}-${name}`,
     stream: first.stream,
     contracts: new Map(contracts.map((contract) => [contract.type, contract])),
-    policy: definePolicy(options.policy),
+    policy,
     concurrency,
     order: options.order ?? "none",
     startFrom: options.startFrom ?? "first",
     handler,
   };
+}
+
+function isPolicy(policy: Policy | PolicyOptions | undefined): policy is Policy {
+  return policy !== undefined && "execute" in policy;
 }
 
 function requireKebabCase(what: string, name: string): void {

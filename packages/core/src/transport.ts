@@ -15,7 +15,7 @@ export interface TransportOptions {
 }
 
 /** What depends on the server. What is missing is refused with BUS_FEATURE_UNSUPPORTED, never ignored. */
-export const transportFeatures = ["atomic-batch", "schedule", "cron"] as const;
+export const transportFeatures = ["atomic-batch", "schedule", "cron", "fleet-pause"] as const;
 export type TransportFeature = (typeof transportFeatures)[number];
 
 /** One service's connection. */
@@ -38,6 +38,8 @@ export interface TransportConnection {
   cancelSchedule(stream: string, subject: string): Promise<boolean>;
   /** Starts delivering; nothing flows before the first `grant`. */
   consume(subscription: SubscriptionTopology, listener: ConsumptionListener): Promise<Consumption>;
+  /** What is remembered of events that were tried and are not done. */
+  readonly attempts: AttemptRecords;
   health(): TransportHealth;
   /** Sends what is buffered (acks included) and closes. */
   close(): Promise<void>;
@@ -76,6 +78,16 @@ export interface Topology {
 export interface StreamTopology {
   readonly name: string;
   readonly subjects: readonly string[];
+  /** Default: everything is kept. */
+  readonly keep?: {
+    /** Only the newest message of each subject. */
+    readonly newestPerSubject?: true;
+    /** Until somebody has acknowledged it. */
+    readonly untilAcknowledged?: true;
+    readonly forMs?: number;
+    /** How long repeated message ids are dropped. Default: the server's, two minutes. */
+    readonly messageIdsForMs?: number;
+  };
 }
 
 export interface SubscriptionTopology {
@@ -95,6 +107,28 @@ export interface SubscriptionTopology {
   readonly keepOrder: boolean;
 }
 
+/**
+ * What the broker keeps of an event that was tried and is not done. It outlives processes and tells attempts from
+ * deliveries: a message may come again because of a stop, an open circuit or a crash, without having been tried.
+ */
+export interface AttemptRecord {
+  /** Attempts that ended in failure. */
+  readonly failures: number;
+  /** Attempts since then that began alone in their process and never ended: it died each time. */
+  readonly starts: number;
+  /** When it was written, in ms since 1970. */
+  readonly atMs: number;
+  /** The last failure. */
+  readonly error?: { readonly name: string; readonly message: string };
+}
+
+/** One record for each durable and event; forgotten after some days. */
+export interface AttemptRecords {
+  read(durable: string, event: StoredAt): Promise<AttemptRecord | undefined>;
+  /** Resolves once it is stored. */
+  write(durable: string, event: StoredAt, record: AttemptRecord): Promise<void>;
+}
+
 /** Who takes the deliveries of one durable. */
 export interface ConsumptionListener {
   onDelivery(delivery: Delivery): void;
@@ -106,6 +140,16 @@ export interface ConsumptionListener {
 export interface Consumption {
   /** Allows `count` more deliveries. Each granted delivery arrives at most once; settling does not grant anew. */
   grant(count: number): void;
+  /**
+   * Asks for nothing any more: earlier grants are void. What is on its way still arrives; resolves when nothing does.
+   * What is given back afterwards comes to this instance only once it has resumed.
+   */
+  pause(): Promise<void>;
+  /** Ends a pause that has resolved; nothing flows before the next `grant`. */
+  resume(): void;
+  /** Delivers to no instance for `forMs`, or until `releaseFleet`; a later call replaces it. Needs "fleet-pause". */
+  holdFleet(forMs: number): Promise<void>;
+  releaseFleet(): Promise<void>;
   /** Stops pulling; afterwards nothing is delivered. What was in flight to this instance is given back. */
   stop(): Promise<void>;
   health(): ConsumptionHealth;

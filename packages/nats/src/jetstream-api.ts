@@ -19,6 +19,7 @@ export const apiErrorCodes = {
   notLeader: 10009,
   consumerNotFound: 10014,
   insufficientResources: 10023,
+  messageNotFound: 10037,
   insufficientStorage: 10047,
   messageTooLarge: 10054,
   streamNameInUse: 10058,

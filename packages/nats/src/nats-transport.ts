@@ -16,6 +16,7 @@ import { followStatus, openConnection } from "./open-connection.ts";
 import { provisionConsumer, provisionStream, type StreamOptions } from "./provisioning.ts";
 import { type ConsumerPolicy, PullConsumption } from "./pull-consumption.ts";
 import { type ServerFeature, ServerFeatures } from "./server-features.ts";
+import { StoredAttempts } from "./stored-attempts.ts";
 import { waitAtMost } from "./wait-at-most.ts";
 import { WireWriter } from "./wire-writer.ts";
 
@@ -43,6 +44,7 @@ const featureNames: Readonly<Record<TransportFeature, ServerFeature>> = {
   "atomic-batch": "atomicBatch",
   schedule: "schedules",
   cron: "cronSchedules",
+  "fleet-pause": "consumerPause",
 };
 
 /** @throws NATS_UNREACHABLE, NATS_UNAUTHORIZED, NATS_SERVER_UNSUPPORTED on connect */
@@ -106,6 +108,7 @@ async function connectService(
     return await publisher.publish(message);
   };
 
+  const attempts = new StoredAttempts(api, publisher);
   const [address, port] = splitAddress(connection.getServer());
   return {
     peer: { system: "nats", version: features.version, ...address, ...port },
@@ -120,6 +123,7 @@ async function connectService(
       features.require("atomicBatch", "atomic batches");
       await publisher.publishAtomically(messages);
     },
+    attempts,
     async cancelSchedule(stream, subject) {
       features.require(...scheduleFeature);
       const { purged } = await api.require<{ purged: number }>(`STREAM.PURGE.${stream}`, { filter: subject });

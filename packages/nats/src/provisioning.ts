@@ -32,30 +32,31 @@ interface ProvisioningParts {
  * Resolves with when the stream was made: another time means another stream.
  * @throws NATS_STREAM_DRIFT when an existing stream does not take the subjects, NATS_REQUEST_FAILED
  */
-export async function provisionStream(parts: ProvisioningParts, { name, subjects }: StreamTopology): Promise<string> {
+export async function provisionStream(parts: ProvisioningParts, topology: StreamTopology): Promise<string> {
+  const { name, subjects } = topology;
   const { api, logger, streams, features } = parts;
   const found = await api.request<StreamInfo>(`STREAM.INFO.${name}`);
   if (found.ok) {
     requireSubjects(name, subjects, found.result.config.subjects);
-    await allowFeatures(parts, found.result.config);
+    if (topology.keep === undefined) {
+      await allowFeatures(parts, found.result.config);
+    }
     return found.result.created as unknown as string;
   }
   if (found.error.err_code !== apiErrorCodes.streamNotFound) {
     throw requestFailed(`STREAM.INFO.${name}`, found.error);
   }
-  const config: Partial<StreamConfig> = {
+  const common: Partial<StreamConfig> = {
     name,
     subjects: [...subjects],
-    retention: "limits" as StreamConfig["retention"],
     storage: "file" as StreamConfig["storage"],
-    ...discardPolicy(streams),
-    duplicate_window: duplicateWindowMs * nanosPerMs,
     num_replicas: streams.replicas ?? 1,
-    max_age: (streams.maxAgeMs ?? 0) * nanosPerMs,
-    max_bytes: streams.maxBytes ?? -1,
     allow_direct: true,
   };
-  Object.assign(config, allowedFeatures(features, config));
+  const config = { ...common, ...(topology.keep === undefined ? limitsOf(streams) : keepingOf(topology.keep)) };
+  if (topology.keep === undefined) {
+    Object.assign(config, allowedFeatures(features, config));
+  }
   const created = await api.request<StreamInfo>(`STREAM.CREATE.${name}`, config);
   if (created.ok) {
     logger.info({ stream: name, subjects }, "stream created");
@@ -68,6 +69,28 @@ export async function provisionStream(parts: ProvisioningParts, { name, subjects
     return info.created as unknown as string;
   }
   throw requestFailed(`STREAM.CREATE.${name}`, created.error);
+}
+
+/** Events: everything is kept, within what the user set. */
+function limitsOf(streams: StreamOptions): Partial<StreamConfig> {
+  return {
+    retention: "limits" as StreamConfig["retention"],
+    ...discardPolicy(streams),
+    duplicate_window: duplicateWindowMs * nanosPerMs,
+    max_age: (streams.maxAgeMs ?? 0) * nanosPerMs,
+    max_bytes: streams.maxBytes ?? -1,
+  };
+}
+
+/** What the toolkit keeps for itself. */
+function keepingOf(keep: NonNullable<StreamTopology["keep"]>): Partial<StreamConfig> {
+  return {
+    retention: (keep.untilAcknowledged ? "workqueue" : "limits") as StreamConfig["retention"],
+    discard: "old" as StreamConfig["discard"],
+    duplicate_window: Math.min(keep.messageIdsForMs ?? duplicateWindowMs, keep.forMs ?? Infinity) * nanosPerMs,
+    max_age: (keep.forMs ?? 0) * nanosPerMs,
+    max_msgs_per_subject: keep.newestPerSubject ? 1 : -1,
+  };
 }
 
 /**

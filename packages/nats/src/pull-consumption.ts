@@ -27,7 +27,10 @@ export interface ConsumerPolicy {
    * `"report"`: left as it is; health says so.
    */
   readonly whenDeleted?: "recreate" | "report";
-  /** `"wait"` (default): somebody had a reason; health says so. `"resume"`: the pause is lifted. */
+  /**
+   * `"wait"` (default): somebody had a reason; health says so. `"resume"`: the pause is lifted, also that of a circuit
+   * breaker with scope "fleet".
+   */
   readonly whenPaused?: "wait" | "resume";
 }
 
@@ -52,6 +55,8 @@ const heartbeatMs = 2_000;
 /** Silence after which a pull counts as lost. */
 const silenceMs = 2.5 * heartbeatMs;
 const drainTimeoutMs = 1_000;
+/** A request as old as this is dropped by the server once nobody listens for its answer. */
+const staleRequestMs = 300;
 const nanosPerMs = 1_000_000;
 const firstPauseMs = 50;
 const maxPauseMs = 2_000;
@@ -64,8 +69,8 @@ const status = { heartbeat: 100, noMessages: 404, expired: 408, noResponders: 50
 export class PullConsumption implements Consumption {
   readonly #parts: PullParts;
   readonly #subject: string;
-  readonly #inbox: string;
-  readonly #subscription: Subscription;
+  #inbox: string;
+  #subscription: Subscription;
   readonly #silenceCheck: NodeJS.Timeout;
   readonly #watch: ConsumerWatch;
   /** Deliveries that may still come. */
@@ -74,11 +79,13 @@ export class PullConsumption implements Consumption {
   #requested = 0;
   #pulls = 0;
   #lastHeardMs = Date.now();
+  #lastAskedMs = 0;
   #lastConsumerSequence = 0;
   /** Set while nothing is asked for: a pause after a failure, a restoration, a wait for redeliveries. */
   #recovery: { timer?: NodeJS.Timeout } | undefined;
   #pauseMs = firstPauseMs;
   #problem: string | undefined;
+  #paused = false;
   #stopped = false;
 
   constructor(parts: PullParts) {
@@ -86,13 +93,7 @@ export class PullConsumption implements Consumption {
     const { stream, durable } = parts.subscription;
     this.#subject = `$JS.API.CONSUMER.MSG.NEXT.${stream}.${durable}`;
     this.#inbox = createInbox(parts.inboxPrefix);
-    this.#subscription = parts.connection.subscribe(`${this.#inbox}.*`, {
-      callback: (error, message) => {
-        if (error === null) {
-          this.#onMessage(message);
-        }
-      },
-    });
+    this.#subscription = this.#listen();
     this.#silenceCheck = setInterval(() => this.#checkSilence(), heartbeatMs / 2);
     this.#watch = new ConsumerWatch({
       api: parts.api,
@@ -104,8 +105,43 @@ export class PullConsumption implements Consumption {
   }
 
   grant(count: number): void {
-    this.#granted += count;
-    this.#pullIfWorthwhile();
+    if (!this.#paused) {
+      this.#granted += count;
+      this.#pullIfWorthwhile();
+    }
+  }
+
+  /**
+   * Leaves the inbox, so that the server forgets the requests. It hands messages to an inbox without a listener while the
+   * request is younger than 250 ms, so the last one is given time first.
+   */
+  async pause(): Promise<void> {
+    this.#paused = true;
+    this.#granted = 0;
+    const youngMs = this.#lastAskedMs + staleRequestMs - Date.now();
+    await new Promise((resolve) => setTimeout(resolve, Math.max(0, youngMs)));
+    if (!this.#stopped && !this.#parts.connection.isClosed()) {
+      await waitAtMost(drainTimeoutMs, this.#subscription.drain());
+    }
+    this.#requested = 0;
+    this.#granted = 0;
+  }
+
+  resume(): void {
+    this.#paused = false;
+    if (!this.#stopped && !this.#parts.connection.isClosed()) {
+      this.#inbox = createInbox(this.#parts.inboxPrefix);
+      this.#subscription = this.#listen();
+    }
+  }
+
+  async holdFleet(forMs: number): Promise<void> {
+    this.#parts.features.require("consumerPause", "pause of consumers");
+    await this.#setPause({ pause_until: new Date(Date.now() + forMs).toISOString() });
+  }
+
+  async releaseFleet(): Promise<void> {
+    await this.#setPause({});
   }
 
   health(): ConsumptionHealth {
@@ -137,12 +173,28 @@ export class PullConsumption implements Consumption {
     this.#resume(this.#beginRecovery());
   }
 
+  #listen(): Subscription {
+    return this.#parts.connection.subscribe(`${this.#inbox}.*`, {
+      callback: (error, message) => {
+        if (error === null) {
+          this.#onMessage(message);
+        }
+      },
+    });
+  }
+
+  async #setPause(pause: { readonly pause_until?: string }): Promise<void> {
+    const { stream, durable } = this.#parts.subscription;
+    await this.#parts.api.require(`CONSUMER.PAUSE.${stream}.${durable}`, pause);
+  }
+
   /** Asks when nothing is on its way, or when half of the grant is free: few requests, no gap between batches. */
   #pullIfWorthwhile(): void {
     const missing = this.#granted - this.#requested;
     if (
       missing <= 0 ||
       this.#stopped ||
+      this.#paused ||
       this.#recovery !== undefined ||
       (this.#requested > 0 && missing < this.#requested)
     ) {
@@ -152,6 +204,7 @@ export class PullConsumption implements Consumption {
       this.#lastHeardMs = Date.now();
     }
     this.#requested += missing;
+    this.#lastAskedMs = Date.now();
     const request = { batch: missing, expires: expiresMs * nanosPerMs, idle_heartbeat: heartbeatMs * nanosPerMs };
     try {
       this.#parts.connection.publish(this.#subject, JSON.stringify(request), {

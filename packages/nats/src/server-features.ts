@@ -8,6 +8,7 @@ const featureVersions = {
   filterSubjects: "2.10.0",
   consumerActions: "2.10.0",
   terminateReason: "2.11.0",
+  consumerPause: "2.11.0",
   atomicBatch: "2.12.0",
   schedules: "2.12.0",
   cronSchedules: "2.14.0",

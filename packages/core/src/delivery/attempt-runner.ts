@@ -25,9 +25,6 @@ export interface AttemptListener {
   crashedRepeatedly(handling: Handling, span: Span, error: Error): void;
 }
 
-/** Deliveries beyond the policy's attempts that a process which dies at work may cost an event. */
-const crashAllowance = 5;
-
 export class AttemptRunner {
   readonly #parts: AttemptRunnerParts;
   readonly #listener: AttemptListener;
@@ -44,10 +41,10 @@ export class AttemptRunner {
     const { subscription, tracing } = this.#parts;
     const { delivery } = handling;
     const span = tracing.startProcess(handling.type, subscription.durable, delivery, handling.attempt);
-    if (handling.firstAttempt > subscription.policy.retry.attempts + crashAllowance) {
+    if (handling.killsItsProcess) {
       const error = new ThroughlineError(
         "BUS_ATTEMPTS_EXHAUSTED",
-        `Delivered ${handling.firstAttempt} times; each time the work ended without an outcome.`,
+        `It began ${handling.lonelyStarts} times with no other handler beside it, and each time its process died.`,
       );
       recordFailure(span, error);
       this.#listener.crashedRepeatedly(handling, span, error);
@@ -82,15 +79,7 @@ export class AttemptRunner {
     const { message } = handling.delivery;
     tracing.describeProcess(span, envelope, message.body.length);
     const deadlineMs = clock.now() + subscription.policy.timeoutMs;
-    const context = new AttemptContext(
-      this.#shared,
-      envelope,
-      message.headers,
-      handling.attempt,
-      handling.receivedAtMs,
-      deadlineMs,
-      span,
-    );
+    const context = new AttemptContext(this.#shared, envelope, handling, deadlineMs, span);
     handling.running = context;
     try {
       const result = callHandler(subscription, data, context);

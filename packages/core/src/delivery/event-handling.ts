@@ -9,12 +9,14 @@ import {
   ThroughlineError,
   type WireHeaders,
 } from "@throughline/contracts";
+import { handlingScope } from "../policies/handling-scope.ts";
 import type { PublishEntry } from "../publishing/event-batch.ts";
 import type { EventPublisher, PublishingCause } from "../publishing/event-publisher.ts";
 import type { HandlerContext, Subscription } from "../service.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import { contextOfSpan, runInContext } from "../telemetry/tracing.ts";
 import type { Delivery } from "../transport.ts";
+import type { Handling } from "./handling.ts";
 
 /** What could be read out of a delivery. */
 export interface ReadableEvent {
@@ -84,6 +86,7 @@ export class AttemptContext implements HandlerContext, PublishingCause {
   readonly event: EventEnvelope;
   readonly headers: WireHeaders;
   readonly attempt: number;
+  readonly redelivered: boolean;
   readonly receivedAtMs: number;
   readonly deadlineMs: number;
   readonly span: Span;
@@ -92,20 +95,13 @@ export class AttemptContext implements HandlerContext, PublishingCause {
   #log: Logger | undefined = undefined;
   #published: Map<string, number> | undefined = undefined;
 
-  constructor(
-    parts: AttemptParts,
-    event: EventEnvelope,
-    headers: WireHeaders,
-    attempt: number,
-    receivedAtMs: number,
-    deadlineMs: number,
-    span: Span,
-  ) {
+  constructor(parts: AttemptParts, event: EventEnvelope, handling: Handling, deadlineMs: number, span: Span) {
     this.#parts = parts;
     this.event = event;
-    this.headers = headers;
-    this.attempt = attempt;
-    this.receivedAtMs = receivedAtMs;
+    this.headers = handling.delivery.message.headers;
+    this.attempt = handling.attempt;
+    this.redelivered = handling.redelivered;
+    this.receivedAtMs = handling.receivedAtMs;
     this.deadlineMs = deadlineMs;
     this.span = span;
   }
@@ -156,7 +152,9 @@ export class AttemptContext implements HandlerContext, PublishingCause {
   }
 }
 
-/** Calls the handler with the attempt's span active. */
+/** Calls the handler with the attempt's span active, and so that calls of policies know that they run inside of it. */
 export function callHandler(subscription: Subscription, data: unknown, context: AttemptContext): unknown {
-  return runInContext(contextOfSpan(context.span), () => subscription.handler(data, context));
+  return handlingScope.run(context, () =>
+    runInContext(contextOfSpan(context.span), () => subscription.handler(data, context)),
+  );
 }

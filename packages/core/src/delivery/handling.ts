@@ -1,26 +1,37 @@
 // One delivery under way in this process, from its arrival to its answer, over all attempts that are made here.
 
-import type { Delivery } from "../transport.ts";
+import type { AttemptRecord, Delivery } from "../transport.ts";
 import type { AttemptContext } from "./event-handling.ts";
 import type { LaneTask } from "./lanes.ts";
+
+/** Deliveries beyond the first that nobody explained, from which on a message may be what killed its process. */
+const suspiciousRedeliveries = 2;
+/** So often a message may begin alone in a process and never end. */
+const maxLonelyStarts = 3;
 
 export class Handling implements LaneTask {
   readonly type: string;
   readonly key: string;
   readonly receivedAtMs: number;
-  /** The broker's count of deliveries when this one came. */
-  readonly firstAttempt: number;
   /** The newest delivery of this message; answers go to it. */
   delivery: Delivery;
   lastExtendedMs: number;
   firstFailureMs: number | undefined = undefined;
   /** The attempt whose handler runs. One that timed out no longer stands here, so its late outcome changes nothing. */
   running: AttemptContext | undefined = undefined;
+  /** "busy" from the start of an attempt until its outcome is dealt with; only what is not can be given back. */
+  state: "waiting" | "busy" | "parked" = "waiting";
   cancelPark: (() => void) | undefined = undefined;
   /** Whether another delivery was asked for in its place, which happens once: when it is parked first, or when it ends. */
   isReplaced = false;
+  /** Whether an attempt was begun here. */
+  hasBegun = false;
+  /** Runs with no other handler beside it, so that a death of the process has one cause. */
+  isAlone = false;
   readonly #run: (handling: Handling) => void;
-  #heldAttempts = 0;
+  #failures = 0;
+  #lonelyStarts = 0;
+  #isKnown: boolean;
 
   constructor(delivery: Delivery, now: number, run: (handling: Handling) => void) {
     const { subject } = delivery.message;
@@ -31,21 +42,67 @@ export class Handling implements LaneTask {
     this.delivery = delivery;
     this.receivedAtMs = now;
     this.lastExtendedMs = now;
-    this.firstAttempt = delivery.attempt;
     this.#run = run;
+    this.#isKnown = delivery.attempt === 1;
   }
 
-  /** Attempts of the policy: deliveries before this one came, and what failed here while the message was held. */
+  /** Attempts of the policy: what failed before, here or elsewhere, and the one at hand. */
   get attempt(): number {
-    return this.firstAttempt + this.#heldAttempts;
+    return this.#failures + 1;
+  }
+
+  get redelivered(): boolean {
+    return this.delivery.attempt > 1 || this.#failures > 0;
+  }
+
+  /** Whether it is known what became of earlier deliveries. */
+  get isKnown(): boolean {
+    return this.#isKnown;
+  }
+
+  /** It came again and again although no attempt failed: something keeps ending before its outcome is told. */
+  get isSuspect(): boolean {
+    return this.delivery.attempt - 1 - this.#failures >= suspiciousRedeliveries && !this.killsItsProcess;
+  }
+
+  get killsItsProcess(): boolean {
+    return this.#lonelyStarts >= maxLonelyStarts && !this.isAlone;
+  }
+
+  get lonelyStarts(): number {
+    return this.#lonelyStarts;
+  }
+
+  /** What earlier deliveries came to. Where that cannot be read, each of them counts as an attempt. */
+  learn(record: AttemptRecord | "none" | "unreadable"): void {
+    this.#isKnown = true;
+    if (record === "unreadable") {
+      this.#failures = this.delivery.attempt - 1;
+    } else if (record !== "none") {
+      this.#failures = record.failures;
+      this.#lonelyStarts = record.starts;
+    }
+  }
+
+  countLonelyStart(): void {
+    this.isAlone = true;
+    this.#lonelyStarts++;
+  }
+
+  /** It ended, one way or another, and so did not kill its process. */
+  endLonelyStart(): void {
+    this.isAlone = false;
+    this.#lonelyStarts = 0;
+  }
+
+  countFailure(): void {
+    this.#failures++;
+    this.endLonelyStart();
   }
 
   start(): void {
+    this.state = "busy";
+    this.hasBegun = true;
     this.#run(this);
-  }
-
-  /** The message stays here for its next attempt. */
-  countHeldAttempt(): void {
-    this.#heldAttempts++;
   }
 }

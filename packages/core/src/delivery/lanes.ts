@@ -16,6 +16,7 @@ export class Lanes<Task extends LaneTask> {
   /** Tasks whose key is free, waiting for a slot. */
   readonly #ready = new Queue<Task>();
   #running = 0;
+  #holds = 0;
   #starting = false;
 
   constructor(concurrency: number) {
@@ -40,7 +41,7 @@ export class Lanes<Task extends LaneTask> {
       return true;
     }
     this.#lanes.set(task.key, undefined);
-    if (!this.#starting && this.#running < this.#concurrency && this.#ready.size === 0) {
+    if (!this.#starting && this.#holds === 0 && this.#running < this.#concurrency && this.#ready.size === 0) {
       this.#running++;
       task.start();
     } else {
@@ -71,9 +72,43 @@ export class Lanes<Task extends LaneTask> {
     this.#advance(task.key);
   }
 
-  /** Takes out every task that has not started, in order. */
-  clear(): Task[] {
-    return [...this.#ready.drain(), ...[...this.#lanes.values()].flatMap((lane) => [...(lane?.drain() ?? [])])];
+  /** Nothing starts by itself until every hold is lifted; what runs goes on. */
+  hold(): void {
+    this.#holds++;
+  }
+
+  lift(): void {
+    this.#holds--;
+    this.#startReady();
+  }
+
+  /** Takes out the task that would start next; `startNow` follows. */
+  takeNext(): Task | undefined {
+    return this.#ready.dequeue();
+  }
+
+  /** Starts a parked task, or one taken out by `takeNext`, whatever holds there are. */
+  startNow(task: Task): void {
+    this.#running++;
+    task.start();
+  }
+
+  /** Takes out what never started; a task that was parked before and waits for a slot keeps its place and its key. */
+  takeWaiting(hasStarted: (task: Task) => boolean): Task[] {
+    const taken: Task[] = [];
+    for (const task of [...this.#ready.drain()]) {
+      if (hasStarted(task)) {
+        this.#ready.enqueue(task);
+      } else {
+        taken.push(task, ...(this.#lanes.get(task.key)?.drain() ?? []));
+        this.#lanes.delete(task.key);
+      }
+    }
+    for (const [key, behind] of this.#lanes) {
+      taken.push(...(behind?.drain() ?? []));
+      this.#lanes.set(key, undefined);
+    }
+    return taken;
   }
 
   #advance(key: string): void {
@@ -98,7 +133,7 @@ export class Lanes<Task extends LaneTask> {
     }
     this.#starting = true;
     try {
-      while (this.#running < this.#concurrency) {
+      while (this.#holds === 0 && this.#running < this.#concurrency) {
         const task = this.#ready.dequeue();
         if (task === undefined) {
           return;

@@ -1,16 +1,20 @@
-// The engine of delivery for one subscription: credits, lanes, attempts, and exactly one answer for every delivery.
+// The engine of delivery for one subscription: lanes, attempts, and exactly one answer for every delivery.
 // A delivery is acknowledged after its handler returned, terminated after its dead letter was stored, or delivered again.
 
 import type { Span } from "@opentelemetry/api";
 import { ThroughlineError } from "@throughline/contracts";
 import { type DeadLetterReason, storeDeadLetter } from "../dead-letters/dead-letter.ts";
-import { decideFailureOutcome } from "../policies/failure-outcome.ts";
+import { decideFailureOutcome, type FailureOutcome } from "../policies/failure-outcome.ts";
 import type { Logger } from "../telemetry/logger.ts";
-import { spanEventNames } from "../telemetry/telemetry-names.ts";
-import { recordFailure } from "../telemetry/tracing.ts";
-import type { Consumption, ConsumptionHealth, Delivery, TransportConnection } from "../transport.ts";
+import { SubscriptionMetrics } from "../telemetry/metrics.ts";
+import { attributeNames, spanEventNames } from "../telemetry/telemetry-names.ts";
+import { errorType, recordFailure } from "../telemetry/tracing.ts";
+import type { ConsumptionHealth, Delivery, TransportConnection } from "../transport.ts";
 import { AttemptRunner, type AttemptRunnerParts } from "./attempt-runner.ts";
+import { CircuitGate } from "./circuit-gate.ts";
 import { Handling } from "./handling.ts";
+import { Intake } from "./intake.ts";
+import { Isolation } from "./isolation.ts";
 import { Lanes } from "./lanes.ts";
 import { SettledSequences } from "./settled-sequences.ts";
 import { ackWaitMs, subscriptionTopology } from "./subscription-topology.ts";
@@ -36,14 +40,14 @@ export class SubscriptionRunner {
   readonly #parts: RunnerParts;
   readonly #attempts: AttemptRunner;
   readonly #lanes: Lanes<Handling>;
-  readonly #maxInFlight: number;
+  readonly #intake: Intake;
+  readonly #isolation: Isolation;
+  readonly #circuit: CircuitGate | undefined;
+  readonly #metrics: SubscriptionMetrics;
   /** What is under way, by its sequence in the stream. */
   readonly #handlings = new Map<number, Handling>();
   readonly #settled = new SettledSequences();
   #heldBytes = 0;
-  /** What arrived after pulling had stopped. */
-  readonly #lateDeliveries: Delivery[] = [];
-  #consumption: Consumption | undefined;
   #cancelSweep: (() => void) | undefined;
   #draining = false;
   #whenIdle: (() => void) | undefined;
@@ -51,13 +55,30 @@ export class SubscriptionRunner {
   constructor(parts: RunnerParts) {
     const { subscription } = parts;
     this.#parts = parts;
+    this.#metrics = new SubscriptionMetrics(subscription.durable);
     this.#attempts = new AttemptRunner(parts, {
       succeeded: (handling) => this.#succeed(handling),
       failed: (handling, span, error, unreadable) => this.#fail(handling, span, error, unreadable),
-      crashedRepeatedly: (handling, span, error) => void this.#deadLetter(handling, span, "crashed-repeatedly", error),
+      crashedRepeatedly: (handling, span, error) => this.#giveUp(handling, span, error),
     });
     this.#lanes = new Lanes(subscription.concurrency);
-    this.#maxInFlight = Math.max(64, subscription.concurrency * 2);
+    this.#intake = new Intake(Math.max(64, subscription.concurrency * 2));
+    this.#isolation = new Isolation(
+      this.#lanes,
+      () => !this.#draining && this.#circuit?.isOpen !== true,
+      (handling) => void this.#startAlone(handling),
+    );
+    const { breaker } = subscription.policy;
+    this.#circuit =
+      breaker &&
+      new CircuitGate(breaker, parts, {
+        lanes: this.#lanes,
+        intake: this.#intake,
+        metrics: this.#metrics,
+        giveBack: (handlings, late) => this.#giveBack(handlings, late, 0),
+        countHeld: () => this.#countHeld(),
+        closed: () => this.#isolation.advance(),
+      });
   }
 
   get durable(): string {
@@ -66,65 +87,62 @@ export class SubscriptionRunner {
 
   async start(): Promise<void> {
     const { connection, subscription } = this.#parts;
-    this.#consumption = await connection.consume(subscriptionTopology(subscription), {
+    const consumption = await connection.consume(subscriptionTopology(subscription), {
       onDelivery: (delivery) => this.#accept(delivery),
       onReplay: () => this.#settled.clear(),
     });
     this.#scheduleSweep();
-    this.#consumption.grant(this.#maxInFlight);
+    this.#intake.begin(consumption);
   }
 
   health(): ConsumptionHealth {
-    return this.#consumption?.health() ?? { pulling: false, problem: "not started" };
+    const health = this.#intake.health();
+    const problem = this.#circuit?.problem;
+    return problem === undefined ? health : { ...health, pulling: false, problem };
   }
 
   /**
-   * Stops pulling, gives back what has not started, and waits for running handlers; after `graceMs` they are aborted.
-   * What is given back waits until this instance no longer pulls, or it would come right back.
+   * Stops pulling, gives back what no handler works on, and waits for running handlers; after `graceMs` they are
+   * aborted. What is given back waits until this instance no longer pulls, or it would come right back.
    */
   async stop(graceMs: number): Promise<void> {
     this.#draining = true;
-    const waiting = this.#lanes.clear();
-    const parked = [...this.#handlings.values()].filter(({ cancelPark }) => cancelPark !== undefined);
-    for (const handling of parked) {
+    this.#circuit?.stop();
+    this.#lanes.hold();
+    for (const handling of this.#handlings.values()) {
       handling.cancelPark?.();
     }
-    await this.#consumption?.stop();
-    for (const handling of [...waiting, ...parked]) {
-      handling.delivery.retry(giveBackDelayMs);
-      this.#forget(handling);
-    }
-    for (const delivery of this.#lateDeliveries) {
-      delivery.retry(giveBackDelayMs);
-    }
+    const late = await this.#intake.stop();
+    const idle = [...this.#handlings.values()].filter(({ state }) => state !== "busy");
+    this.#giveBack(idle, late, giveBackDelayMs);
     await this.#waitUntilIdle(graceMs);
     this.#cancelSweep?.();
   }
 
   #accept(delivery: Delivery): void {
     const { sequence } = delivery.storedAt;
+    this.#intake.noteArrival();
     const held = this.#handlings.get(sequence);
     if (held !== undefined) {
       // The broker lost patience, or an extension got lost: it is still the same work.
       held.delivery = delivery;
-      this.#consumption?.grant(1);
+      this.#intake.grantOne();
       return;
     }
     if (this.#settled.has(sequence)) {
       delivery.acknowledge();
-      this.#consumption?.grant(1);
+      this.#intake.grantOne();
       return;
     }
-    if (this.#draining) {
-      this.#lateDeliveries.push(delivery);
+    if (!this.#intake.admits(delivery)) {
       return;
     }
     const { subscription, clock } = this.#parts;
-    const handling = new Handling(delivery, clock.now(), this.#attempts.run);
+    const handling = new Handling(delivery, clock.now(), this.#start);
     if (!subscription.contracts.has(handling.type)) {
       // Servers before 2.10 filter by one subject only and deliver neighbours too.
       delivery.acknowledge();
-      this.#consumption?.grant(1);
+      this.#intake.grantOne();
       return;
     }
     this.#handlings.set(sequence, handling);
@@ -132,66 +150,176 @@ export class SubscriptionRunner {
     const waitsForKey = this.#lanes.enqueue(handling);
     if (waitsForKey && this.#handlings.size < maxHeld && this.#heldBytes < maxHeldBytes) {
       // What stands in line behind a slow or failing key must not use up what other keys could be asked with.
-      this.#replace(handling);
+      this.#intake.replace(handling);
+    }
+    this.#circuit?.offer();
+  }
+
+  /** A lane lets the handling begin. What was delivered before is looked up first. */
+  readonly #start = (handling: Handling): void => {
+    if (!handling.isKnown) {
+      void this.#learn(handling).then(() => this.#start(handling));
+    } else if (!handling.isSuspect || handling.isAlone) {
+      this.#attempts.run(handling);
+    } else if (this.#circuit?.isProbe(handling) === true) {
+      // Nothing runs beside a probe anyway.
+      void this.#noteLonelyStart(handling).then(() => this.#attempts.run(handling));
+    } else if (this.#draining) {
+      handling.delivery.retry(giveBackDelayMs);
+      this.#finish(handling, false);
+    } else {
+      this.#isolation.add(handling);
+    }
+  };
+
+  async #startAlone(handling: Handling): Promise<void> {
+    await this.#noteLonelyStart(handling);
+    this.#lanes.startNow(handling);
+  }
+
+  async #learn(handling: Handling): Promise<void> {
+    const { connection, subscription } = this.#parts;
+    try {
+      handling.learn((await connection.attempts.read(subscription.durable, handling.delivery.storedAt)) ?? "none");
+    } catch (error) {
+      handling.learn("unreadable");
+      this.#log(handling).warn({ err: error }, "earlier attempts are not known; each delivery counts as one");
+    }
+  }
+
+  async #noteLonelyStart(handling: Handling): Promise<void> {
+    handling.countLonelyStart();
+    await this.#writeRecord(handling);
+  }
+
+  /** An acknowledgement may get lost; that must not look like another death. */
+  #endLonelyStart(handling: Handling): void {
+    if (handling.isAlone) {
+      handling.endLonelyStart();
+      void this.#writeRecord(handling);
+    }
+  }
+
+  async #writeRecord(handling: Handling, error?: Error): Promise<void> {
+    const { connection, subscription, clock } = this.#parts;
+    const record = {
+      failures: handling.attempt - 1,
+      starts: handling.lonelyStarts,
+      atMs: clock.now(),
+      ...(error && { error: { name: errorType(error), message: error.message } }),
+    };
+    try {
+      await connection.attempts.write(subscription.durable, handling.delivery.storedAt, record);
+    } catch (failure) {
+      this.#log(handling).warn({ err: failure }, "an attempt could not be noted; it will not count after a redelivery");
     }
   }
 
   #succeed(handling: Handling): void {
+    this.#endLonelyStart(handling);
     handling.delivery.acknowledge();
+    if (!this.#draining) {
+      this.#circuit?.succeeded(handling);
+    }
     this.#finish(handling, true);
   }
 
-  /** Ends the attempt's span with its error and does what the failure leads to. */
+  /** Decides what the failure leads to, for the event and for the circuit, and ends the attempt's span with it. */
   #fail(handling: Handling, span: Span, thrown: unknown, unreadable: boolean): void {
     const { subscription, clock } = this.#parts;
-    const { attempt } = handling;
     const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+    const { attempt } = handling;
+    const outcome = decideFailureOutcome(subscription.policy, { error, attempt, unreadable }, clock.random());
+    if (outcome.kind === "done") {
+      this.#endAsExpected(handling, span, error);
+      return;
+    }
     handling.firstFailureMs ??= clock.now();
     recordFailure(span, error);
-    const outcome = decideFailureOutcome(subscription.policy, { error, attempt, unreadable }, clock.random());
+    if (this.#circuit === undefined || this.#draining) {
+      this.#settleFailure(handling, span, error, outcome);
+    } else if (outcome.kind === "dead-letter" && outcome.reason !== "attempts-exhausted") {
+      this.#circuit.answered(handling, unreadable);
+      this.#settleFailure(handling, span, error, outcome);
+    } else {
+      void this.#circuit.failed(handling, span, error).then((isHeld) => {
+        if (isHeld && !this.#draining) {
+          span.end();
+          this.#hold(handling, error);
+        } else {
+          this.#settleFailure(handling, span, error, outcome);
+        }
+      });
+    }
+  }
+
+  /** No handler saw it, so it says nothing about what the handlers depend on. */
+  #giveUp(handling: Handling, span: Span, error: Error): void {
+    this.#circuit?.answered(handling, true);
+    void this.#deadLetter(handling, span, "crashed-repeatedly", error);
+  }
+
+  #endAsExpected(handling: Handling, span: Span, error: Error): void {
+    span.addEvent(spanEventNames.expected, { [attributeNames.errorType]: errorType(error) });
+    span.end();
+    this.#metrics.endedAsExpected(errorType(error));
+    this.#log(handling).info({ reason: error.message }, "done, as the handler's error says");
+    this.#succeed(handling);
+  }
+
+  #settleFailure(handling: Handling, span: Span, error: Error, outcome: FailureOutcome): void {
+    const { attempt } = handling;
     if (outcome.kind === "dead-letter") {
       void this.#deadLetter(handling, span, outcome.reason, error);
     } else if (outcome.kind === "retry") {
-      const { delayMs } = outcome;
-      span.addEvent(spanEventNames.retryScheduled, { "throughline.retry.delay_ms": delayMs });
+      const { delayMs, counted } = outcome;
+      span.addEvent(spanEventNames.retryScheduled, { [attributeNames.retryDelay]: delayMs });
       span.end();
+      this.#metrics.retried(errorType(error));
       this.#log(handling).warn({ err: error, attempt, delayMs }, "attempt failed; will be tried again");
-      this.#retry(handling, delayMs, subscription.order === "key");
+      void this.#retry(handling, delayMs, counted ? error : undefined);
     } else {
       span.addEvent(spanEventNames.dropped);
       span.end();
+      this.#metrics.dropped(errorType(error));
       this.#log(handling).warn({ err: error, attempt }, "last attempt failed; dropped as the policy says");
       handling.delivery.terminate("dropped after the last attempt");
       this.#finish(handling, true);
     }
   }
 
-  #retry(handling: Handling, delayMs: number, holdKey: boolean): void {
-    if (this.#draining || !holdKey) {
+  /** The circuit is open: the event waits here for it, and its attempt does not count. */
+  #hold(handling: Handling, error: Error): void {
+    this.#log(handling).warn({ err: error }, "attempt failed; held while the circuit is open");
+    this.#endLonelyStart(handling);
+    handling.state = "parked";
+    this.#lanes.park();
+    this.#isolation.advance(handling);
+    this.#circuit?.hold(handling);
+  }
+
+  /** `failure`: what makes this an attempt that counts. */
+  async #retry(handling: Handling, delayMs: number, failure: Error | undefined): Promise<void> {
+    if (failure !== undefined) {
+      handling.countFailure();
+      await this.#writeRecord(handling, failure);
+    } else {
+      this.#endLonelyStart(handling);
+    }
+    if (this.#draining || this.#parts.subscription.order === "none") {
       handling.delivery.retry(delayMs);
       this.#finish(handling, false);
       return;
     }
-    handling.countHeldAttempt();
-    this.#park(handling, delayMs, () => this.#lanes.resume(handling));
-  }
-
-  /** Holds the key without a slot and without a credit: other keys go on at full width. */
-  #park(handling: Handling, delayMs: number, resume: () => void): void {
-    const cancel = this.#parts.clock.schedule(delayMs, () => {
+    // Holds the key without a slot and without a credit: other keys go on at full width.
+    handling.cancelPark = this.#parts.clock.schedule(delayMs, () => {
       handling.cancelPark = undefined;
-      resume();
+      this.#lanes.resume(handling);
     });
-    handling.cancelPark = cancel;
+    handling.state = "parked";
     this.#lanes.park();
-    this.#replace(handling);
-  }
-
-  #replace(handling: Handling): void {
-    if (!handling.isReplaced) {
-      handling.isReplaced = true;
-      this.#consumption?.grant(1);
-    }
+    this.#intake.replace(handling);
+    this.#isolation.advance(handling);
   }
 
   async #deadLetter(handling: Handling, span: Span, reason: DeadLetterReason, error: Error): Promise<void> {
@@ -207,11 +335,12 @@ export class SubscriptionRunner {
         { err: failure, reason },
         "the dead letter could not be stored; the event is kept and tried again",
       );
-      this.#retry(handling, deadLetterRetryMs, subscription.order === "key");
+      await this.#retry(handling, deadLetterRetryMs, undefined);
       return;
     }
-    span.addEvent(spanEventNames.deadLettered, { "throughline.dead_letter.reason": reason });
+    span.addEvent(spanEventNames.deadLettered, { [attributeNames.deadLetterReason]: reason });
     span.end();
+    this.#metrics.deadLettered(reason);
     this.#log(handling).error({ err: error, reason, attempts }, "dead-lettered");
     handling.delivery.terminate(`dead-lettered: ${reason}`);
     this.#finish(handling, true);
@@ -224,8 +353,9 @@ export class SubscriptionRunner {
     }
     this.#forget(handling);
     this.#lanes.release(handling);
+    this.#isolation.advance(handling);
     if (!this.#draining) {
-      this.#replace(handling);
+      this.#intake.replace(handling);
     } else if (this.#handlings.size === 0) {
       this.#whenIdle?.();
     }
@@ -234,6 +364,26 @@ export class SubscriptionRunner {
   #forget(handling: Handling): void {
     this.#heldBytes -= handling.delivery.message.body.length;
     this.#handlings.delete(handling.delivery.storedAt.sequence);
+  }
+
+  /** In the order of the stream, so that a key's events come again in theirs. */
+  #giveBack(handlings: readonly Handling[], late: readonly Delivery[], delayMs: number): void {
+    const deliveries = [...handlings.map(({ delivery }) => delivery), ...late];
+    for (const delivery of deliveries.sort((a, b) => a.storedAt.sequence - b.storedAt.sequence)) {
+      delivery.retry(delayMs);
+    }
+    for (const handling of handlings) {
+      this.#forget(handling);
+    }
+  }
+
+  /** Deliveries here that no other was asked for in place of. */
+  #countHeld(): number {
+    let held = 0;
+    for (const { isReplaced } of this.#handlings.values()) {
+      held += isReplaced ? 0 : 1;
+    }
+    return held;
   }
 
   async #waitUntilIdle(graceMs: number): Promise<void> {

@@ -16,6 +16,7 @@ interface Pending {
 
 interface Instance {
   credits: number;
+  isPaused: boolean;
   readonly listener: ConsumptionListener;
 }
 
@@ -27,6 +28,7 @@ export class MemoryDurable {
   readonly #instances: Instance[] = [];
   #consumerSequence = 0;
   #scheduled = false;
+  #heldUntilMs = 0;
 
   constructor(stream: MemoryStream, topology: SubscriptionTopology, clock: Clock) {
     this.#stream = stream;
@@ -50,11 +52,27 @@ export class MemoryDurable {
   }
 
   consume(listener: ConsumptionListener): Consumption {
-    const instance: Instance = { credits: 0, listener };
+    const instance: Instance = { credits: 0, isPaused: false, listener };
     this.#instances.push(instance);
     return {
       grant: (count) => {
         instance.credits += count;
+        this.#scheduleDelivery();
+      },
+      pause: async () => {
+        instance.isPaused = true;
+        instance.credits = 0;
+      },
+      resume: () => {
+        instance.isPaused = false;
+        instance.credits = 0;
+      },
+      holdFleet: async (forMs) => {
+        this.#heldUntilMs = this.#clock.now() + forMs;
+        this.#clock.schedule(forMs, () => this.#scheduleDelivery());
+      },
+      releaseFleet: async () => {
+        this.#heldUntilMs = 0;
         this.#scheduleDelivery();
       },
       stop: async () => {
@@ -63,7 +81,10 @@ export class MemoryDurable {
           this.#instances.splice(index, 1);
         }
       },
-      health: () => ({ pulling: this.#instances.includes(instance), lag: this.#line.length }),
+      health: () => ({
+        pulling: this.#instances.includes(instance) && !instance.isPaused,
+        lag: this.#line.length,
+      }),
     };
   }
 
@@ -86,8 +107,8 @@ export class MemoryDurable {
   }
 
   #deliver(): void {
-    while (this.#line.length > 0) {
-      const instance = this.#instances.find(({ credits }) => credits > 0);
+    while (this.#line.length > 0 && this.#clock.now() >= this.#heldUntilMs) {
+      const instance = this.#instances.find(({ credits, isPaused }) => credits > 0 && !isPaused);
       const pending = instance === undefined ? undefined : this.#line.shift();
       if (instance === undefined || pending === undefined) {
         return;

@@ -1,8 +1,8 @@
 // The transport for tests without a broker: same promises as JetStream, kept in this process.
 
-import { ThroughlineError } from "@throughline/contracts";
+import { type StoredAt, ThroughlineError } from "@throughline/contracts";
 import { type Clock, systemClock } from "../clock.ts";
-import type { Transport, TransportConnection } from "../transport.ts";
+import type { AttemptRecord, Transport, TransportConnection } from "../transport.ts";
 import { MemoryDurable } from "./memory-durable.ts";
 import { MemorySchedules } from "./memory-schedules.ts";
 import { MemoryStream, matchesSubject, type StoredMessage } from "./memory-stream.ts";
@@ -18,6 +18,8 @@ export function createMemoryTransport({ clock = systemClock }: { readonly clock?
   const streams = new Map<string, MemoryStream>();
   const durables = new Map<string, MemoryDurable>();
 
+  const attempts = new Map<string, AttemptRecord>();
+  const attemptsOf = (durable: string, { stream, sequence }: StoredAt) => `${durable}/${stream}/${sequence}`;
   const schedules = new MemorySchedules(clock);
   const streamOf = (subject: string): MemoryStream => {
     const taking = [...streams.values()].find(({ subjects }) =>
@@ -60,6 +62,12 @@ export function createMemoryTransport({ clock = systemClock }: { readonly clock?
         for (const { message, stream } of targets) {
           stream.store(message, now);
         }
+      },
+      attempts: {
+        read: async (durable, event) => attempts.get(attemptsOf(durable, event)),
+        async write(durable, event, record) {
+          attempts.set(attemptsOf(durable, event), record);
+        },
       },
       cancelSchedule: async (_stream, subject) => schedules.cancel(subject),
       async consume(subscription, listener) {

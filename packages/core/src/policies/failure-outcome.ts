@@ -1,7 +1,9 @@
-// What a failed attempt leads to: another attempt, a dead letter, or a drop. One place decides, and counts attempts.
+// What a failed attempt leads to: another attempt, a dead letter, a drop, or nothing more. One place decides.
 
 import type { DeadLetterReason } from "../dead-letters/dead-letter.ts";
-import { PermanentError, type Policy, retryDelayMs } from "./policy.ts";
+import { circuitOpenForMs } from "./failure-kind.ts";
+import type { PolicyParts } from "./policy.ts";
+import { retryDelayMs } from "./retry-delay.ts";
 
 export interface FailedAttempt {
   readonly error: Error;
@@ -11,20 +13,31 @@ export interface FailedAttempt {
 }
 
 export type FailureOutcome =
-  | { readonly kind: "retry"; readonly delayMs: number }
+  /** `counted: false`: the dependency was not even asked, so the attempt was none. */
+  | { readonly kind: "retry"; readonly delayMs: number; readonly counted: boolean }
   | { readonly kind: "dead-letter"; readonly reason: DeadLetterReason }
-  | { readonly kind: "drop" };
+  | { readonly kind: "drop" }
+  | { readonly kind: "done" };
 
 /** `random` in [0, 1) is the jitter of a retry. */
-export function decideFailureOutcome(policy: Policy, failed: FailedAttempt, random: number): FailureOutcome {
+export function decideFailureOutcome(policy: PolicyParts, failed: FailedAttempt, random: number): FailureOutcome {
   if (failed.unreadable) {
     return { kind: "dead-letter", reason: "unreadable" };
   }
-  if (failed.error instanceof PermanentError) {
+  const kind = policy.classify(failed.error);
+  if (kind === "permanent") {
     return { kind: "dead-letter", reason: "permanent-failure" };
   }
+  if (kind === "expected") {
+    return { kind: "done" };
+  }
+  const delayMs = retryDelayMs(policy.retry, failed.attempt, random);
+  const openForMs = circuitOpenForMs(failed.error);
+  if (openForMs !== undefined) {
+    return { kind: "retry", delayMs: openForMs + delayMs, counted: false };
+  }
   if (failed.attempt < policy.retry.attempts) {
-    return { kind: "retry", delayMs: retryDelayMs(policy.retry, failed.attempt, random) };
+    return { kind: "retry", delayMs, counted: true };
   }
   return policy.onExhausted === "drop" ? { kind: "drop" } : { kind: "dead-letter", reason: "attempts-exhausted" };
 }

@@ -1,14 +1,23 @@
 import { expect, test } from "vitest";
+import { PermanentError } from "./failure-kind.ts";
 import { decideFailureOutcome } from "./failure-outcome.ts";
-import { definePolicy, PermanentError } from "./policy.ts";
+import { definePolicy } from "./policy.ts";
 
 const keep = definePolicy({ retry: { attempts: 3, initialDelayMs: 100 } });
 const drop = definePolicy({ retry: { attempts: 3 }, onExhausted: "drop" });
 const failed = { error: new Error("broken"), attempt: 1, unreadable: false };
 
 test("an attempt that is not the last is tried again after the policy's wait", () => {
-  expect(decideFailureOutcome(keep, failed, 1)).toEqual({ kind: "retry", delayMs: 100 });
-  expect(decideFailureOutcome(keep, { ...failed, attempt: 2 }, 1)).toEqual({ kind: "retry", delayMs: 200 });
+  expect(decideFailureOutcome(keep, failed, 1)).toEqual({
+    kind: "retry",
+    delayMs: 100,
+    counted: true,
+  });
+  expect(decideFailureOutcome(keep, { ...failed, attempt: 2 }, 1)).toEqual({
+    kind: "retry",
+    delayMs: 200,
+    counted: true,
+  });
 });
 
 test("the last attempt ends as the policy says", () => {

@@ -1,12 +1,33 @@
-// How a subscription treats failure, chosen by business context: a payment is not a notification.
+// How a subscription or an outgoing call treats failure, chosen by business context: a payment is not a notification.
 
-/** What one handling of an event may take, how often it is tried, and what happens when it never succeeds. */
-export interface Policy {
-  /** One attempt takes at most this long; then `context.signal` aborts and the attempt has failed. */
+import { ThroughlineError } from "@throughline/contracts";
+import { classifyError, type FailureKind } from "./failure-kind.ts";
+import { type OutgoingCall, type OutgoingCallOptions, OutgoingCalls } from "./outgoing-call.ts";
+
+/** What one handling or call may take, how often it is tried, and what happens when it never succeeds. */
+export interface PolicyParts {
+  /** One attempt takes at most this long; then its signal aborts and the attempt has failed. */
   readonly timeoutMs: number;
   readonly retry: RetryPolicy;
+  /** Stops the work while what it depends on is down. Undefined: no breaker. */
+  readonly breaker: BreakerPolicy | undefined;
+  /** Bounds how much runs at a time, so that one slow dependency cannot take everything. Undefined: no bound. */
+  readonly bulkhead: BulkheadPolicy | undefined;
+  /** What an error means. Default: `PermanentError` and `ExpectedError` mean what they say, all else can pass. */
+  readonly classify: (error: Error) => FailureKind;
   /** After the last attempt: keep the event as a dead letter, or drop it (counted and logged). */
   readonly onExhausted: "dead-letter" | "drop";
+}
+
+/** A policy, ready for subscriptions (`on(…, { policy })`) and for outgoing calls (`policy.execute`). */
+export interface Policy extends PolicyParts {
+  /**
+   * Runs a call to something outside: with time-out, breaker and bulkhead, and tried again as `retry` says. Inside a
+   * handler it is tried once, because the handler's own attempts follow: retries never multiply. All calls of one
+   * policy object share one breaker and one bulkhead, so define a policy for each dependency.
+   * @throws BUS_CIRCUIT_OPEN, BUS_BULKHEAD_FULL, BUS_CALL_TIMEOUT, or the error of the call's last attempt
+   */
+  execute<Result>(call: OutgoingCall<Result>, options?: OutgoingCallOptions): Promise<Result>;
 }
 
 export interface RetryPolicy {
@@ -17,48 +38,120 @@ export interface RetryPolicy {
   readonly maxDelayMs: number;
 }
 
+export interface BreakerPolicy {
+  /** Opens when more events than this fail in a row. One event that fails again and again counts once. Default 5. */
+  readonly failures: number;
+  /** How long nothing runs before one event is tried as a probe. Default 30,000 ms. */
+  readonly halfOpenAfterMs: number;
+  /**
+   * `"instance"` (default): this process alone stops. `"fleet"`: all instances of the subscription stop at once, through
+   * a pause of the durable consumer that ends by itself when this process dies (nats-server 2.11).
+   */
+  readonly scope: "instance" | "fleet";
+}
+
+export interface BulkheadPolicy {
+  /** Calls at a time; the default of `concurrency` where the policy is a subscription's. */
+  readonly limit: number;
+  /** Calls that may wait for a place; more are refused with BUS_BULKHEAD_FULL. Default 0. */
+  readonly queue: number;
+}
+
 /** Part of a policy; what is left out comes from `policies.standard`. */
 export interface PolicyOptions {
   readonly timeoutMs?: number;
   readonly retry?: Partial<RetryPolicy>;
+  readonly breaker?: Partial<BreakerPolicy> | undefined;
+  readonly bulkhead?: (Pick<BulkheadPolicy, "limit"> & Partial<BulkheadPolicy>) | undefined;
+  readonly classify?: Policy["classify"];
   readonly onExhausted?: Policy["onExhausted"];
 }
 
-const standard: Policy = {
+const standardParts: PolicyParts = {
   timeoutMs: 30_000,
   retry: { attempts: 8, initialDelayMs: 250, maxDelayMs: 60_000 },
+  breaker: undefined,
+  bulkhead: undefined,
+  classify: classifyError,
   onExhausted: "dead-letter",
 };
 
-/** A policy out of the standard one and what differs from it. */
+const standardBreaker: BreakerPolicy = { failures: 5, halfOpenAfterMs: 30_000, scope: "instance" };
+
+/** A policy out of the standard one and what differs from it. @throws BUS_POLICY_INVALID */
 export function definePolicy(options: PolicyOptions = {}): Policy {
-  return { ...standard, ...options, retry: { ...standard.retry, ...options.retry } };
+  const { timeoutMs, retry, breaker, bulkhead, classify, onExhausted } = options;
+  const parts: PolicyParts = {
+    timeoutMs: timeoutMs ?? standardParts.timeoutMs,
+    retry: { ...standardParts.retry, ...retry },
+    breaker: breaker && { ...standardBreaker, ...breaker },
+    bulkhead: bulkhead && { queue: 0, ...bulkhead },
+    classify: classify ?? standardParts.classify,
+    onExhausted: onExhausted ?? standardParts.onExhausted,
+  };
+  requireSensible(parts);
+  let calls: OutgoingCalls | undefined;
+  return {
+    ...parts,
+    execute: (call, callOptions) => {
+      calls ??= new OutgoingCalls(parts);
+      return calls.execute(call, callOptions);
+    },
+  };
 }
 
-/** Ready-made policies by business context. */
+/** Ready-made policies by business context; docs/guides/policies.md says which to take when. */
 export const policies: { readonly standard: Policy; readonly payment: Policy; readonly notification: Policy } = {
   /** 8 attempts within about two minutes, then a dead letter. */
-  standard,
-  /** Money: patient and never given up silently. 12 attempts over about ten minutes, then a dead letter. */
-  payment: definePolicy({ timeoutMs: 20_000, retry: { attempts: 12, initialDelayMs: 500, maxDelayMs: 120_000 } }),
+  standard: definePolicy(),
+  /**
+   * Money: patient and never given up silently. 12 attempts over about ten minutes, a breaker in front of the processor,
+   * then a dead letter.
+   */
+  payment: definePolicy({
+    timeoutMs: 20_000,
+    retry: { attempts: 12, initialDelayMs: 500, maxDelayMs: 120_000 },
+    breaker: {},
+    bulkhead: { limit: 16 },
+  }),
   /** Best effort: 3 quick attempts, then dropped. */
   notification: definePolicy({
     timeoutMs: 5_000,
     retry: { attempts: 3, initialDelayMs: 200, maxDelayMs: 2_000 },
+    bulkhead: { limit: 32 },
     onExhausted: "drop",
   }),
 };
 
-/** An attempt is never waited for less than this: a retry storm helps nobody. */
-const minDelayMs = 10;
-
-/** Exponential backoff with full jitter: between 10 ms and the doubled-up bound for the attempt that failed. */
-export function retryDelayMs(retry: RetryPolicy, failedAttempt: number, random: number): number {
-  const bound = Math.min(retry.maxDelayMs, retry.initialDelayMs * 2 ** Math.min(failedAttempt - 1, 30));
-  return Math.max(minDelayMs, Math.round(bound * random));
+function requireSensible({ timeoutMs, retry, breaker, bulkhead }: PolicyParts): void {
+  requireAtLeast("timeoutMs", timeoutMs, 1);
+  requireWhole("retry.attempts", retry.attempts, 1);
+  requireAtLeast("retry.initialDelayMs", retry.initialDelayMs, 0);
+  requireAtLeast("retry.maxDelayMs", retry.maxDelayMs, 0);
+  if (breaker !== undefined) {
+    requireWhole("breaker.failures", breaker.failures, 0);
+    requireAtLeast("breaker.halfOpenAfterMs", breaker.halfOpenAfterMs, 1);
+  }
+  if (bulkhead !== undefined) {
+    requireWhole("bulkhead.limit", bulkhead.limit, 1);
+    requireWhole("bulkhead.queue", bulkhead.queue, 0);
+  }
 }
 
-/** Throw it from a handler when no further attempt can succeed: the event goes to the dead letters at once. */
-export class PermanentError extends Error {
-  override readonly name = "PermanentError";
+function requireAtLeast(part: string, value: number, least: number): void {
+  if (!Number.isFinite(value) || value < least) {
+    throw invalidPolicy(part, `a number from ${least}`, value);
+  }
+}
+
+function requireWhole(part: string, value: number, least: number): void {
+  if (!Number.isSafeInteger(value) || value < least) {
+    throw invalidPolicy(part, `a whole number from ${least}`, value);
+  }
+}
+
+function invalidPolicy(part: string, expected: string, found: number): ThroughlineError {
+  return new ThroughlineError("BUS_POLICY_INVALID", `${part}: expected ${expected}, found ${found}.`, {
+    details: { part, expected, found },
+  });
 }

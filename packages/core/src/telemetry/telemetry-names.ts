@@ -1,4 +1,4 @@
-// Every span attribute that the toolkit writes, in one place.
+// Every name that the toolkit gives to telemetry, in one place.
 // @see https://opentelemetry.io/docs/specs/semconv/messaging/messaging-spans/
 
 export const attributeNames = {
@@ -24,10 +24,23 @@ export const attributeNames = {
   streamSequence: "messaging.nats.message.stream_sequence",
   consumerSequence: "messaging.nats.message.consumer_sequence",
   deliveryCount: "messaging.nats.message.delivery_count",
+  deadLetterReason: "throughline.dead_letter.reason",
+  retryDelay: "throughline.retry.delay_ms",
 } as const;
 
 export const spanEventNames = {
   retryScheduled: "throughline.retry_scheduled",
   deadLettered: "throughline.dead_lettered",
   dropped: "throughline.dropped",
+  expected: "throughline.expected",
+  circuitOpened: "throughline.circuit_opened",
+  heldByCircuit: "throughline.held_by_circuit",
+} as const;
+
+export const metricNames = {
+  retries: "throughline.subscription.retries",
+  deadLetters: "throughline.subscription.dead_letters",
+  drops: "throughline.subscription.drops",
+  expected: "throughline.subscription.expected",
+  circuitState: "throughline.circuit.state",
 } as const;

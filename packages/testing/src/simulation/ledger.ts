@@ -60,6 +60,12 @@ export class Ledger {
     this.#instance(process).granted += count;
   }
 
+  /** What was asked for before and has not come never will. */
+  creditsVoid(process: string): void {
+    const instance = this.#instance(process);
+    instance.granted = instance.arrived;
+  }
+
   /** Left the broker for this process; it may still get lost on its way. */
   sent(process: string): void {
     this.#instance(process).arrived++;

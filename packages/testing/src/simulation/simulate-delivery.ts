@@ -3,6 +3,7 @@
 // nothing may be missing.
 
 import {
+  type BreakerPolicy,
   createMemoryTransport,
   defineService,
   type MemoryTransport,
@@ -52,7 +53,7 @@ const faultsEndMs = 60_000;
 const patienceMs = 3_600_000;
 const duplicateWindowMs = 120_000;
 
-/** What one attempt of one event does; the same for the same seed, whichever process runs it. */
+/** What one start of one event does; the same for the same seed, whichever process runs it. */
 type Behaviour =
   | "succeed"
   | "succeed-at-once"
@@ -63,8 +64,8 @@ type Behaviour =
   | "ignore-abort"
   | "publish-fail";
 
-function behaviourOf(seed: number, n: number, attempt: number): { behaviour: Behaviour; delayMs: number } {
-  const random = new SeededRandom(seed ^ Math.imul(n + 1, 0x9e3779b1) ^ Math.imul(attempt, 0x85ebca6b));
+function behaviourOf(seed: number, n: number, start: number): { behaviour: Behaviour; delayMs: number } {
+  const random = new SeededRandom(seed ^ Math.imul(n + 1, 0x9e3779b1) ^ Math.imul(start, 0x85ebca6b));
   const behaviour = random.chance(0.6)
     ? random.pick<Behaviour>(["succeed", "succeed-at-once"])
     : random.pick<Behaviour>(["fail", "fail", "throw", "permanent", "hang", "ignore-abort", "publish-fail"]);
@@ -89,11 +90,15 @@ class DeliverySimulation {
   readonly #network: SimulatedNetwork;
   readonly #order: "none" | "key";
   readonly #onExhausted: "dead-letter" | "drop";
+  readonly #breaker: BreakerPolicy | undefined;
+  /** Events whose handler kills its process. */
+  readonly #killers: ReadonlySet<number>;
   readonly #ackWaitMs: number;
   readonly #items: readonly Item[];
   readonly ledger: Ledger;
   readonly #readers = new Map<SimulatedProcess, RunningService>();
   #started = 0;
+  #plannedFaults = 0;
 
   constructor(seed: number, options: SimulationOptions) {
     this.#seed = seed;
@@ -111,6 +116,15 @@ class DeliverySimulation {
     const keys = random.between(1, 4);
     const count = random.between(5, 25);
     this.#items = Array.from({ length: count }, (_, n) => ({ key: `k${random.between(1, keys)}`, n }));
+    this.#breaker = random.chance(0.4)
+      ? {
+          failures: random.between(0, 3),
+          halfOpenAfterMs: random.pick([500, 3_000, 10_000]),
+          scope: random.pick(["instance", "fleet"]),
+        }
+      : undefined;
+    const isKiller = (n: number) => this.#faults !== noFaults && n % 10 === 3 && random.chance(0.3);
+    this.#killers = new Set(this.#items.map(({ n }) => n).filter(isKiller));
     this.ledger = new Ledger(
       {
         isCalm: this.#faults === noFaults,
@@ -125,7 +139,7 @@ class DeliverySimulation {
   async run(): Promise<void> {
     const startedAtMs = this.#clock.now();
     this.ledger.note(
-      `order ${this.#order}, ${this.#onExhausted}, ack wait ${this.#ackWaitMs}, ${JSON.stringify(this.#faults)}`,
+      `order ${this.#order}, ${this.#onExhausted}, ack wait ${this.#ackWaitMs}, breaker ${JSON.stringify(this.#breaker)}, ${JSON.stringify(this.#faults)}`,
     );
     await this.#startReader();
     if (this.#random.chance(0.5)) {
@@ -148,7 +162,11 @@ class DeliverySimulation {
     const process = new SimulatedProcess(`reader-${++this.#started}`, this.#clock);
     const service = defineService("reader", { publishes: [Changed] }).on(
       Made,
-      { order: this.#order, concurrency, policy: { ...policy, onExhausted: this.#onExhausted } },
+      {
+        order: this.#order,
+        concurrency,
+        policy: { ...policy, breaker: this.#breaker, onExhausted: this.#onExhausted },
+      },
       (item, { attempt, signal, publish }) =>
         this.#handle(process, item, attempt, signal, async () => void (await publish(Changed, item))),
     );
@@ -186,8 +204,13 @@ class DeliverySimulation {
     signal: AbortSignal,
     publish: () => Promise<void>,
   ): Promise<void> {
-    const { behaviour, delayMs } = behaviourOf(this.#seed, item.n, attempt);
+    const { behaviour, delayMs } = behaviourOf(this.#seed, item.n, this.ledger.startsOf(item.n));
     this.ledger.started(process.name, item, attempt);
+    if (this.#killers.has(item.n)) {
+      this.ledger.note(`${item.n} kills ${process.name}`);
+      this.#inflict("crash", process);
+      await new Promise(() => undefined);
+    }
     let isOver = false;
     const end = (outcome: "success" | "failure" | "aborted") => {
       if (!isOver) {
@@ -225,7 +248,8 @@ class DeliverySimulation {
 
   /** Crashes, pauses and clean restarts, each followed by its end. */
   #planFaults(): void {
-    for (let count = this.#random.between(0, 4); count > 0; count--) {
+    this.#plannedFaults = this.#random.between(0, 4);
+    for (let count = this.#plannedFaults; count > 0; count--) {
       this.#clock.schedule(this.#random.between(0, 30_000), () => {
         const [process] = [...this.#readers.keys()].filter(() => this.#random.chance(0.7));
         const kind = this.#random.pick<"crash" | "pause" | "restart">(["crash", "pause", "restart"]);
@@ -267,7 +291,7 @@ class DeliverySimulation {
       if (!this.ledger.isSettled(n)) {
         this.ledger.violated(`${n} is not settled after an hour`);
       }
-      if (this.#faults === noFaults && this.ledger.startsOf(n) > policy.retry.attempts) {
+      if (this.#faults === noFaults && this.#breaker === undefined && this.ledger.startsOf(n) > policy.retry.attempts) {
         this.ledger.violated(
           `${n} was tried ${this.ledger.startsOf(n)} times; the policy allows ${policy.retry.attempts}`,
         );
@@ -281,6 +305,11 @@ class DeliverySimulation {
         this.ledger.violated(`${n} succeeded, and what it caused is not stored`);
       }
     }
+    for (const n of this.#letters("crashed-repeatedly")) {
+      if (!this.#killers.has(n) && this.#plannedFaults < 3) {
+        this.ledger.violated(`${n} is taken for what kills processes`);
+      }
+    }
     for (const { name } of this.#readers.keys()) {
       const credits = this.ledger.creditsOf(name);
       if (credits !== idleCredits) {
@@ -291,6 +320,13 @@ class DeliverySimulation {
 
   #numbersIn(stream: string): ReadonlySet<number> {
     return new Set(this.#broker.stored(stream).map((message) => (JSON.parse(message.body.toString()) as Item).n));
+  }
+
+  #letters(reason: string): number[] {
+    return this.#broker
+      .stored("DEAD_LETTERS")
+      .filter(({ headers }) => headers.get("throughline-dead-reason") === reason)
+      .map(({ body }) => (JSON.parse(body.toString()) as Item).n);
   }
 
   #timesOf(stream: string, type: string, n: number): number[] {

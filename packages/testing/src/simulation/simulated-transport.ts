@@ -72,6 +72,11 @@ class SimulatedConnection implements TransportConnection {
   supports: TransportConnection["supports"] = () => false;
   publishAtomically: TransportConnection["publishAtomically"] = () => Promise.reject(new Error("not simulated"));
   cancelSchedule: TransportConnection["cancelSchedule"] = () => Promise.reject(new Error("not simulated"));
+  /** Reliable, and as late as anything else. */
+  readonly attempts: TransportConnection["attempts"] = {
+    read: (durable, event) => this.#travel(() => this.#broker.attempts.read(durable, event)),
+    write: (durable, event, record) => this.#travel(() => this.#broker.attempts.write(durable, event, record)),
+  };
   health: TransportConnection["health"] = () => ({ connected: true });
 
   publish(message: OutgoingMessage): Promise<PublishReceipt> {
@@ -89,6 +94,8 @@ class SimulatedConnection implements TransportConnection {
     const { process, network, ledger, plantedBug } = this.#parts;
     const link = `${process.name} ${subscription.durable}`;
     let grants = 0;
+    /** Requests made before a pause are void. */
+    let pauses = 0;
     const consumption = await this.#broker.consume(subscription, {
       onReplay: () => process.run(() => listener.onReplay()),
       onDelivery: (delivery) => {
@@ -98,12 +105,13 @@ class SimulatedConnection implements TransportConnection {
             ledger.arrived(process.name, delivery);
             listener.onDelivery(this.#wrap(delivery));
           });
-        const askAgain = () => network.sendReliably(link, () => grant(1));
+        const before = pauses;
+        const askAgain = () => network.sendReliably(link, () => grant(1, before));
         network.send(`${link} down`, arrive, () => process.clock.schedule(requestExpiresMs, askAgain));
       },
     });
-    const grant = (count: number) => {
-      if (process.isAlive) {
+    const grant = (count: number, before = pauses) => {
+      if (process.isAlive && before === pauses) {
         ledger.granted(process.name, count);
         consumption.grant(count);
       }
@@ -113,9 +121,19 @@ class SimulatedConnection implements TransportConnection {
       grant: (count) => {
         grants++;
         if (plantedBug !== "loses-credits" || grants % 5 !== 0) {
-          network.sendReliably(link, () => grant(count));
+          const before = pauses;
+          network.sendReliably(link, () => grant(count, before));
         }
       },
+      pause: async () => {
+        pauses++;
+        await consumption.pause();
+        await new Promise<void>((resolve) => process.clock.schedule(2 * network.maxDelayMs + 1, resolve));
+        ledger.creditsVoid(process.name);
+      },
+      resume: () => consumption.resume(),
+      holdFleet: (forMs) => consumption.holdFleet(forMs),
+      releaseFleet: () => consumption.releaseFleet(),
       stop: async () => {
         await consumption.stop();
         // What is on its way still arrives.
@@ -127,6 +145,18 @@ class SimulatedConnection implements TransportConnection {
 
   close(): Promise<void> {
     return this.#broker.close();
+  }
+
+  #travel<Result>(request: () => Promise<Result>): Promise<Result> {
+    const { process, network } = this.#parts;
+    return new Promise((resolve, reject) => {
+      network.sendReliably(`${process.name} up`, () => {
+        request().then(
+          (result) => network.sendReliably(`${process.name} down`, () => process.run(() => resolve(result))),
+          reject,
+        );
+      });
+    });
   }
 
   #publishNow(message: OutgoingMessage): Promise<PublishReceipt> {

@@ -1,0 +1,134 @@
+// What one subscription asks for: as many deliveries as can be worked on, and none while its circuit is open.
+
+import type { Consumption, ConsumptionHealth, Delivery } from "../transport.ts";
+import type { Handling } from "./handling.ts";
+
+export class Intake {
+  readonly #capacity: number;
+  #consumption: Consumption | undefined;
+  /** "one" while a single delivery is asked for, to probe with. */
+  #width: "all" | "one" | "none" = "none";
+  #isPaused = false;
+  #isStopped = false;
+  #isProbeOnItsWay = false;
+  /** What arrived although nothing should. */
+  #late: Delivery[] = [];
+  /** Pauses take their time; what follows waits for them. */
+  #changes: Promise<void> = Promise.resolve();
+
+  constructor(capacity: number) {
+    this.#capacity = capacity;
+  }
+
+  get consumption(): Consumption | undefined {
+    return this.#consumption;
+  }
+
+  begin(consumption: Consumption): void {
+    this.#consumption = consumption;
+    this.#width = "all";
+    consumption.grant(this.#capacity);
+  }
+
+  health(): ConsumptionHealth {
+    return this.#consumption?.health() ?? { pulling: false, problem: "not started" };
+  }
+
+  /** To be called for whatever arrives: what was asked for is there. */
+  noteArrival(): void {
+    this.#isProbeOnItsWay = false;
+  }
+
+  /** Whether this delivery is wanted; if not, it is kept for whoever closed the intake. */
+  admits(delivery: Delivery): boolean {
+    if (this.#width === "none") {
+      this.#late.push(delivery);
+    }
+    return this.#width !== "none";
+  }
+
+  /** One more delivery in the place of one that is not worked on. */
+  grantOne(): void {
+    if (this.#width === "all") {
+      this.#consumption?.grant(1);
+    } else if (this.#width === "one" && !this.#isProbeOnItsWay) {
+      this.#isProbeOnItsWay = true;
+      this.#consumption?.grant(1);
+    }
+  }
+
+  /** As `grantOne`, once for each message, while as many are asked for as can be worked on. */
+  replace(handling: Handling): void {
+    if (!handling.isReplaced) {
+      handling.isReplaced = true;
+      if (this.#width === "all") {
+        this.#consumption?.grant(1);
+      }
+    }
+  }
+
+  /** Asks for nothing any more; `whenQuiet` gets what still arrived meanwhile. */
+  close(whenQuiet: (late: readonly Delivery[]) => void): void {
+    this.#width = "none";
+    this.#isProbeOnItsWay = false;
+    this.#change(async () => {
+      this.#width = "none";
+      this.#isPaused = true;
+      await this.#consumption?.pause();
+      whenQuiet(this.#takeLate());
+    });
+  }
+
+  /** Asks for a single delivery. */
+  askForOne(): void {
+    this.#changeUnlessStopped(() => {
+      this.#resume();
+      this.#width = "one";
+      this.grantOne();
+    });
+  }
+
+  /** Asks for as many as can be worked on beside what `countHeld` says is here already. */
+  open(countHeld: () => number): void {
+    this.#changeUnlessStopped(() => {
+      this.#resume();
+      this.#width = "all";
+      this.#consumption?.grant(Math.max(0, this.#capacity - countHeld() - (this.#isProbeOnItsWay ? 1 : 0)));
+      this.#isProbeOnItsWay = false;
+    });
+  }
+
+  /** For good; resolves with what still arrived. */
+  async stop(): Promise<readonly Delivery[]> {
+    this.#isStopped = true;
+    this.#width = "none";
+    await this.#changes;
+    await this.#consumption?.stop();
+    return this.#takeLate();
+  }
+
+  #change(step: () => Promise<void>): void {
+    this.#changes = this.#changes.then(step, step);
+  }
+
+  #changeUnlessStopped(step: () => void): void {
+    this.#change(async () => {
+      if (!this.#isStopped) {
+        step();
+      }
+    });
+  }
+
+  #resume(): void {
+    if (this.#isPaused) {
+      this.#isPaused = false;
+      this.#consumption?.resume();
+    }
+  }
+
+  #takeLate(): readonly Delivery[] {
+    const late = this.#late;
+    this.#late = [];
+    return late;
+  }
+}
