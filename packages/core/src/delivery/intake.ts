@@ -15,6 +15,7 @@ export class Intake {
   #late: Delivery[] = [];
   /** Pauses take their time; what follows waits for them. */
   #changes: Promise<void> = Promise.resolve();
+  #newestChange = 0;
 
   constructor(capacity: number) {
     this.#capacity = capacity;
@@ -70,9 +71,10 @@ export class Intake {
   /** Asks for nothing any more; `whenQuiet` gets what still arrived meanwhile. */
   close(whenQuiet: (late: readonly Delivery[]) => void): void {
     this.#width = "none";
-    this.#isProbeOnItsWay = false;
+    this.#newestChange++;
     this.#change(async () => {
       this.#width = "none";
+      this.#isProbeOnItsWay = false;
       this.#isPaused = true;
       await this.#consumption?.pause();
       whenQuiet(this.#takeLate());
@@ -111,9 +113,11 @@ export class Intake {
     this.#changes = this.#changes.then(step, step);
   }
 
+  /** Does nothing when another change was asked for meanwhile. */
   #changeUnlessStopped(step: () => void): void {
+    const change = ++this.#newestChange;
     this.#change(async () => {
-      if (!this.#isStopped) {
+      if (!this.#isStopped && change === this.#newestChange) {
         step();
       }
     });

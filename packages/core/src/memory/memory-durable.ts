@@ -25,6 +25,8 @@ export class MemoryDurable {
   readonly #ackWaitMs: number;
   readonly #clock: Clock;
   readonly #line: Pending[] = [];
+  /** What was delivered before comes before what was not, as with JetStream. */
+  readonly #again: Pending[] = [];
   readonly #instances: Instance[] = [];
   #consumerSequence = 0;
   #scheduled = false;
@@ -83,14 +85,18 @@ export class MemoryDurable {
       },
       health: () => ({
         pulling: this.#instances.includes(instance) && !instance.isPaused,
-        lag: this.#line.length,
+        lag: this.#lag,
       }),
     };
   }
 
+  get #lag(): number {
+    return this.#again.length + this.#line.length;
+  }
+
   #enqueue(pending: Pending): void {
     pending.isInLine = true;
-    this.#line.push(pending);
+    (pending.deliveries > 0 ? this.#again : this.#line).push(pending);
     this.#scheduleDelivery();
   }
 
@@ -107,9 +113,9 @@ export class MemoryDurable {
   }
 
   #deliver(): void {
-    while (this.#line.length > 0 && this.#clock.now() >= this.#heldUntilMs) {
+    while (this.#lag > 0 && this.#clock.now() >= this.#heldUntilMs) {
       const instance = this.#instances.find(({ credits, isPaused }) => credits > 0 && !isPaused);
-      const pending = instance === undefined ? undefined : this.#line.shift();
+      const pending = instance === undefined ? undefined : (this.#again.shift() ?? this.#line.shift());
       if (instance === undefined || pending === undefined) {
         return;
       }

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import type { Consumption, Delivery, SubscriptionTopology, TransportConnection } from "@throughline/core";
 import { eventually } from "../eventually.ts";
 import type { ConformanceCase, ConformanceSubject } from "./conformance-case.ts";
-import { Scenario } from "./scenario.ts";
+import { assertRejects, Scenario } from "./scenario.ts";
 
 const ackWaitMs = 1_000;
 
@@ -134,6 +134,85 @@ export const deliveryCases: readonly ConformanceCase[] = [
         const again = durable.deliveries.slice(3).map(({ storedAt, attempt }) => [storedAt.sequence, attempt]);
         assert.deepEqual(again, [[third.storedAt.sequence, 2]]);
       }
+    },
+  },
+  {
+    title: "delivers nothing while it is paused, then what was given back before anything newer",
+    async run(subject) {
+      await using scenario = new Scenario(subject);
+      const durable = await Durable.open(scenario);
+      await durable.publish(20);
+      const consumption = await durable.consume();
+      consumption.grant(5);
+      await eventually(() => durable.deliveries.length >= 5, { timeoutMs: 30_000 });
+      consumption.grant(3);
+      await consumption.pause();
+      const before = [...durable.deliveries];
+      for (const delivery of before) {
+        delivery.retry(0);
+      }
+      await pause(300);
+      assert.equal(durable.deliveries.length, before.length, "something was delivered during the pause");
+      consumption.resume();
+      await pause(200);
+      assert.equal(durable.deliveries.length, before.length, "grants from before the pause still counted");
+      consumption.grant(40);
+      await eventually(() => new Set(durable.deliveries.map(({ storedAt }) => storedAt.sequence)).size === 20, {
+        timeoutMs: 30_000,
+      });
+      if (isCalm(subject)) {
+        const after = durable.deliveries.slice(before.length).map(({ storedAt }) => storedAt.sequence);
+        assert.deepEqual(
+          after.slice(0, 20),
+          Array.from({ length: 20 }, (_, n) => n + 1),
+        );
+      }
+      for (const delivery of durable.deliveries) {
+        delivery.acknowledge();
+      }
+    },
+  },
+  {
+    title: "holds back from every instance, until it is released or the time is over",
+    needs: "fleet-pause",
+    async run(subject) {
+      await using scenario = new Scenario(subject);
+      const durable = await Durable.open(scenario);
+      const [first, second] = [await durable.consume(), await durable.consume()];
+      first.grant(100);
+      second.grant(100);
+      await first.holdFleet(60_000);
+      await durable.publish(5);
+      await pause(300);
+      assert.equal(durable.deliveries.length, 0);
+      await first.releaseFleet();
+      await eventually(() => durable.deliveries.length >= 5, { timeoutMs: 30_000 });
+      await second.holdFleet(1_000);
+      await durable.publish(5, "later");
+      await eventually(() => durable.attemptsOf(10).length > 0, { timeoutMs: 30_000 });
+      for (const delivery of durable.deliveries) {
+        delivery.acknowledge();
+      }
+    },
+    async refused(subject) {
+      await using scenario = new Scenario(subject);
+      const consumption = await (await Durable.open(scenario)).consume();
+      await assertRejects(consumption.holdFleet(1_000), "BUS_FEATURE_UNSUPPORTED");
+    },
+  },
+  {
+    title: "remembers what became of an event beyond the connection that noted it",
+    async run(subject) {
+      await using scenario = new Scenario(subject);
+      const [one, other] = [await scenario.connect(), await scenario.connect()];
+      const event = { stream: scenario.stream, sequence: 7, timeMs: 0 };
+      assert.equal(await one.attempts.read("reader", event), undefined);
+      const error = { name: "Error", message: "näy" };
+      await one.attempts.write("reader", event, { failures: 1, starts: 0, atMs: 1, error });
+      await one.attempts.write("reader", event, { failures: 2, starts: 1, atMs: 2, error });
+      assert.deepEqual(await other.attempts.read("reader", event), { failures: 2, starts: 1, atMs: 2, error });
+      assert.equal(await other.attempts.read("another", event), undefined);
+      assert.equal(await other.attempts.read("reader", { ...event, sequence: 8 }), undefined);
     },
   },
   {

@@ -208,6 +208,50 @@ export const handlingCases: readonly ConformanceCase[] = [
     },
   },
   {
+    title: "stops pulling while what its handlers need is down, and loses and spends nothing by it",
+    async run(subject) {
+      await using scenario = new Scenario(subject);
+      const { Made } = scenario;
+      const arrivals = new Arrivals(subject);
+      const name = `reader-${scenario.context}`;
+      const policy: PolicyOptions = {
+        retry: { attempts: 8, initialDelayMs: 50, maxDelayMs: 200 },
+        breaker: { failures: 2, halfOpenAfterMs: 1_000 },
+      };
+      let isDown = true;
+      const attempts: number[] = [];
+      let calls = 0;
+      const reader = await scenario.start(
+        defineService(name).on(Made, { policy, concurrency: 4 }, async (item, { attempt }) => {
+          attempts.push(attempt);
+          calls++;
+          await new Promise((resolve) => setTimeout(resolve, 2));
+          if (isDown) {
+            throw new Error("down");
+          }
+          arrivals.add(item);
+        }),
+      );
+      const letters = await readDeadLetters(scenario, name);
+      const writer = await scenario.start(defineService("writer", { publishes: [Made] }));
+      await Promise.all(makeItems(200, 200).map((item) => writer.publish(Made, item)));
+      await eventually(() => reader.health().problems.some((problem) => problem.includes("circuit open")), {
+        timeoutMs: 30_000,
+      });
+      const callsAtTrip = calls;
+      await new Promise((resolve) => setTimeout(resolve, 2_600));
+      const probes = calls - callsAtTrip;
+      assert.ok(subject.disturbed === true || (probes >= 1 && probes <= 3 + 4), `${probes} calls while open`);
+      isDown = false;
+      await eventually(() => arrivals.items.length >= 200, { timeoutMs: 60_000 });
+      assert.equal(new Set(arrivals.items.map(({ n }) => n)).size, 200);
+      assert.equal(letters.length, 0);
+      // Nobody tried what was given back, so it is still at its first attempt.
+      assert.ok(attempts.filter((attempt) => attempt > 2).length === 0, `attempts up to ${Math.max(...attempts)}`);
+      assert.deepEqual(reader.health().problems, []);
+    },
+  },
+  {
     title: "ends an attempt that takes too long through its signal",
     async run(subject) {
       await using scenario = new Scenario(subject);

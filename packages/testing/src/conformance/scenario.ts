@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { ThroughlineError } from "@throughline/contracts";
 import {
+  attemptStream,
   defineService,
   type RunningService,
   run,
@@ -69,7 +70,7 @@ export class Scenario implements AsyncDisposable {
     const connection = await this.subject.createTransport(options).connect({ service: "conformance", logger });
     this.#connections.push(connection);
     await connection.provision({
-      streams: [{ name: this.stream, subjects: [`${this.context}.>`] }],
+      streams: [{ name: this.stream, subjects: [`${this.context}.>`] }, attemptStream],
       subscriptions: [],
     });
     return connection;
