@@ -30,6 +30,8 @@ export type ErrorCode =
   | "BUS_PUBLISH_INVALID"
   | "BUS_BATCH_INCOMPLETE"
   | "BUS_FEATURE_UNSUPPORTED"
+  | "BUS_FILTER_INVALID"
+  | "BUS_REDRIVE_UNKNOWN"
   | "NATS_UNREACHABLE"
   | "NATS_UNAUTHORIZED"
   | "NATS_SERVER_UNSUPPORTED"
@@ -123,6 +125,14 @@ export const errorCodes: Readonly<Record<ErrorCode, ErrorCodeEntry>> = {
   BUS_FEATURE_UNSUPPORTED: {
     retryable: false,
     remedy: "Run a server that has the feature (the details name its first version), or do without it.",
+  },
+  BUS_FILTER_INVALID: {
+    retryable: false,
+    remedy: "Name at least one of service, subscription, type, key, fingerprint, reason, sequences, before, after.",
+  },
+  BUS_REDRIVE_UNKNOWN: {
+    retryable: false,
+    remedy: "Take the job's id from the audit; a redrive of the same filter begins a new job.",
   },
   NATS_UNREACHABLE: {
     retryable: true,

@@ -1,7 +1,19 @@
 // Public surface of @throughline/core.
 
 export { type Clock, systemClock } from "./clock.ts";
+export { type AuditRecord, auditStream } from "./dead-letters/audit.ts";
 export { type DeadLetterReason, deadLetterStream } from "./dead-letters/dead-letter.ts";
+export {
+  type DeadLetterGroup,
+  type DeadLetters,
+  type DeadLettersOptions,
+  type DiscardReport,
+  openDeadLetters,
+} from "./dead-letters/dead-letters.ts";
+export type { DeadLetter } from "./dead-letters/letter.ts";
+export type { DeadLetterFilter } from "./dead-letters/letter-filter.ts";
+export type { RedriveOptions, RedriveProgress, RedriveReport } from "./dead-letters/redrive.ts";
+export { redriveStream } from "./dead-letters/redrive-message.ts";
 export { attemptStream, subjectOfAttempts } from "./delivery/attempt-stream.ts";
 export { Lanes, type LaneTask } from "./delivery/lanes.ts";
 export type { StoredMessage } from "./memory/memory-stream.ts";
@@ -45,6 +57,7 @@ export {
   type Delivery,
   type OutgoingMessage,
   type PublishReceipt,
+  type StoredMessages,
   type StreamTopology,
   type SubscriptionTopology,
   type Topology,

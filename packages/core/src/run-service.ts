@@ -6,6 +6,7 @@ import { deadLetterStream } from "./dead-letters/dead-letter.ts";
 import { attemptStream } from "./delivery/attempt-stream.ts";
 import { SubscriptionRunner } from "./delivery/subscription-runner.ts";
 import { subscriptionTopology } from "./delivery/subscription-topology.ts";
+import { Housekeeping } from "./housekeeping.ts";
 import type { PublishEntry } from "./publishing/event-batch.ts";
 import { EventPublisher } from "./publishing/event-publisher.ts";
 import type { CancelSchedule, Publish, PublishAll, Service } from "./service.ts";
@@ -75,10 +76,13 @@ export async function run<Published extends AnyEventContract>(
   const tracing = new Tracing(connection.peer);
   const { name, publishes } = service;
   const publisher = new EventPublisher({ service: name, publishes, connection, tracing, clock });
-  const runners = service.subscriptions.map(
-    (subscription) =>
+  const runnersByName = new Map(
+    service.subscriptions.map((subscription) => [
+      subscription.name,
       new SubscriptionRunner({ service: name, subscription, connection, publisher, tracing, clock, logger }),
+    ]),
   );
+  const runners = [...runnersByName.values()];
   try {
     await connection.provision(topologyOf(service));
     await Promise.all(runners.map((runner) => runner.start()));
@@ -87,13 +91,16 @@ export async function run<Published extends AnyEventContract>(
     throw error;
   }
 
+  const housekeeping = new Housekeeping(service, runnersByName, { connection, clock, logger });
+  housekeeping.start();
+
   let phase: "running" | "draining" | "stopped" = "running";
   const { promise: stopped, resolve: resolveStopped } = Promise.withResolvers<void>();
   const stopNow = async () => {
     phase = "draining";
     removeSignals();
     await options.beforeStop?.();
-    await Promise.all(runners.map((runner) => runner.stop(shutdownGraceMs)));
+    await Promise.all([housekeeping.stop(), ...runners.map((runner) => runner.stop(shutdownGraceMs))]);
     publisher.stop();
     await connection.close();
     phase = "stopped";

@@ -1,6 +1,6 @@
 // The port between what a service means and how messages travel. JetStream and memory implement it, held to one suite.
 
-import type { StoredAt, WireMessage } from "@throughline/contracts";
+import type { StoredAt, StoredWireMessage, WireMessage } from "@throughline/contracts";
 import type { MessageSchedule } from "./publishing/schedule.ts";
 import type { Logger } from "./telemetry/logger.ts";
 
@@ -38,6 +38,16 @@ export interface TransportConnection {
   cancelSchedule(stream: string, subject: string): Promise<boolean>;
   /** Starts delivering; nothing flows before the first `grant`. */
   consume(subscription: SubscriptionTopology, listener: ConsumptionListener): Promise<Consumption>;
+  /** What streams hold, for whoever looks after them. */
+  readonly stored: StoredMessages;
+  /**
+   * Tells of messages that the broker itself gave up delivering: somebody limited their deliveries, and nobody ran.
+   * Undefined where a broker never does. A message is told again until the promise resolves.
+   */
+  readonly watchExhausted?: (
+    durables: readonly string[],
+    listener: (durable: string, message: StoredWireMessage, deliveries: number) => Promise<void>,
+  ) => Promise<{ stop(): Promise<void> }>;
   /** What is remembered of events that were tried and are not done. */
   readonly attempts: AttemptRecords;
   health(): TransportHealth;
@@ -127,6 +137,19 @@ export interface AttemptRecords {
   read(durable: string, event: StoredAt): Promise<AttemptRecord | undefined>;
   /** Resolves once it is stored. */
   write(durable: string, event: StoredAt, record: AttemptRecord): Promise<void>;
+}
+
+/** Reads and deletes single messages; creates nothing that lasts. */
+export interface StoredMessages {
+  /** Messages on subjects that match, oldest first, from `fromSequence` on. Empty for a stream that does not exist. */
+  read(stream: string, subject: string, fromSequence?: number): AsyncIterable<StoredWireMessage>;
+  get(stream: string, sequence: number): Promise<StoredWireMessage | undefined>;
+  /** False when it was gone already. */
+  delete(stream: string, sequence: number): Promise<boolean>;
+  /** How many messages there are on subjects that match. */
+  count(stream: string, subject: string): Promise<number>;
+  /** The sequence of the newest message that was ever stored; 0 for an empty stream. */
+  lastSequence(stream: string): Promise<number>;
 }
 
 /** Who takes the deliveries of one durable. */

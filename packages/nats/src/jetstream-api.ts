@@ -22,6 +22,8 @@ export const apiErrorCodes = {
   messageNotFound: 10037,
   insufficientStorage: 10047,
   messageTooLarge: 10054,
+  sequenceNotFound: 10043,
+  messageDeleteFailed: 10057,
   streamNameInUse: 10058,
   streamNotFound: 10059,
   maximumMessages: 10077,

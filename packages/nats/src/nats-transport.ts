@@ -11,12 +11,14 @@ import type {
   TransportOptions,
 } from "@throughline/core";
 import { ConfirmedPublisher } from "./confirmed-publisher.ts";
+import { advisoryStream, watchExhausted } from "./exhausted-deliveries.ts";
 import { JetStreamApi } from "./jetstream-api.ts";
 import { followStatus, openConnection } from "./open-connection.ts";
 import { provisionConsumer, provisionStream, type StreamOptions } from "./provisioning.ts";
 import { type ConsumerPolicy, PullConsumption } from "./pull-consumption.ts";
 import { type ServerFeature, ServerFeatures } from "./server-features.ts";
 import { StoredAttempts } from "./stored-attempts.ts";
+import { StreamMessages } from "./stream-messages.ts";
 import { waitAtMost } from "./wait-at-most.ts";
 import { WireWriter } from "./wire-writer.ts";
 
@@ -110,10 +112,10 @@ async function connectService(
 
   const attempts = new StoredAttempts(api, publisher);
   const [address, port] = splitAddress(connection.getServer());
-  return {
+  const transportConnection: TransportConnection = {
     peer: { system: "nats", version: features.version, ...address, ...port },
     async provision(topology) {
-      provisioned = topology.streams;
+      provisioned = [...provisioned, ...topology.streams];
       await Promise.all(topology.streams.map(restoreStream));
       await Promise.all(topology.subscriptions.map((subscription) => provisionConsumer(provisioning, subscription)));
     },
@@ -124,6 +126,11 @@ async function connectService(
       await publisher.publishAtomically(messages);
     },
     attempts,
+    stored: new StreamMessages(connection, api, inboxPrefix),
+    async watchExhausted(durables, listener) {
+      await restoreStream(advisoryStream);
+      return await watchExhausted(transportConnection, service, new Set(durables), listener, logger);
+    },
     async cancelSchedule(stream, subject) {
       features.require(...scheduleFeature);
       const { purged } = await api.require<{ purged: number }>(`STREAM.PURGE.${stream}`, { filter: subject });
@@ -164,6 +171,7 @@ async function connectService(
       }
     },
   };
+  return transportConnection;
 }
 
 function serversOf(servers: string | readonly string[]): readonly string[] {

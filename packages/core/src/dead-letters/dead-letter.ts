@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import { ThroughlineError, type WireHeaders, type WireMessage } from "@throughline/contracts";
 import { errorType } from "../telemetry/tracing.ts";
 import type { Delivery, OutgoingMessage, StreamTopology, TransportConnection } from "../transport.ts";
+import { originOf, originPrefix, redriveHeaders } from "./redrive-message.ts";
 
 /** The stream of all dead letters. */
 export const deadLetterStream: StreamTopology = { name: "DEAD_LETTERS", subjects: ["dead.>"] };
@@ -17,7 +18,9 @@ export type DeadLetterReason =
   /** The last attempt failed. */
   | "attempts-exhausted"
   /** Delivered again and again without an outcome: each time the process ended while it was at work. */
-  | "crashed-repeatedly";
+  | "crashed-repeatedly"
+  /** The broker gave up: somebody limited the deliveries of the durable consumer. */
+  | "deliveries-exhausted";
 
 export interface DeadLetterFacts {
   readonly service: string;
@@ -28,16 +31,22 @@ export interface DeadLetterFacts {
   readonly firstFailureMs: number;
 }
 
-const prefix = "throughline-dead-";
-const originPrefix = "throughline-origin-";
+/** How the headers of a dead letter begin that say why it is one. */
+export const deadLetterPrefix = "throughline-dead-";
+const prefix = deadLetterPrefix;
 const maxSubjectLength = 1_024;
 const maxTextLength = 1_000;
 /** What must not get into a header: Unicode's class of control characters, line breaks among them. */
 const controlCharacters = /\p{Cc}+/gu;
 
 /** `dead.<service>.<subscription>.<type>.<key>`, the id deterministic: a repeated write is stored once. */
-function createDeadLetter(delivery: Delivery, facts: DeadLetterFacts, keepBody = true): OutgoingMessage {
-  const { message, storedAt } = delivery;
+function createDeadLetter(
+  delivery: Pick<Delivery, "message" | "storedAt">,
+  facts: DeadLetterFacts,
+  keepBody = true,
+): OutgoingMessage {
+  const { message } = delivery;
+  const origin = originOf(delivery);
   const headers = copyHeaders(message.headers);
   const set = (name: string, value: string | number) => headers.set(prefix + name, toHeaderText(String(value)));
   set("reason", facts.reason);
@@ -49,8 +58,13 @@ function createDeadLetter(delivery: Delivery, facts: DeadLetterFacts, keepBody =
   set("service", facts.service);
   set("subscription", facts.subscription);
   set("subject", message.subject);
-  set("stream", storedAt.stream);
-  set("sequence", storedAt.sequence);
+  set("stream", origin.storedAt.stream);
+  set("sequence", origin.storedAt.sequence);
+  set("stored", new Date(origin.storedAt.timeMs).toISOString());
+  set("replays", origin.replays);
+  if (origin.job !== undefined) {
+    set("redrive", origin.job);
+  }
   const trace = message.headers.get("traceparent");
   if (trace !== undefined) {
     set("trace", trace);
@@ -62,7 +76,7 @@ function createDeadLetter(delivery: Delivery, facts: DeadLetterFacts, keepBody =
     subject: subjectOf(message, facts),
     headers,
     body: keepBody ? message.body : new Uint8Array(),
-    messageId: `dead:${facts.service}-${facts.subscription}:${storedAt.stream}:${storedAt.sequence}`,
+    messageId: `dead:${facts.service}-${facts.subscription}:${origin.storedAt.stream}:${origin.storedAt.sequence}:${origin.replays}`,
   };
 }
 
@@ -72,7 +86,7 @@ function createDeadLetter(delivery: Delivery, facts: DeadLetterFacts, keepBody =
  */
 export async function storeDeadLetter(
   connection: TransportConnection,
-  delivery: Delivery,
+  delivery: Pick<Delivery, "message" | "storedAt">,
   facts: DeadLetterFacts,
 ): Promise<void> {
   try {
@@ -98,7 +112,7 @@ function copyHeaders(original: WireHeaders): Map<string, string> {
   for (const [name, value] of original) {
     if (name.startsWith("nats-")) {
       headers.set(originPrefix + name, toHeaderText(value));
-    } else if (!name.startsWith(prefix)) {
+    } else if (!name.startsWith(prefix) && !name.startsWith(redriveHeaders.prefix)) {
       headers.set(name, toHeaderText(value));
     }
   }

@@ -9,6 +9,7 @@ import type { SubscriptionMetrics } from "../telemetry/metrics.ts";
 import { spanEventNames } from "../telemetry/telemetry-names.ts";
 import type { Delivery } from "../transport.ts";
 import { Circuit } from "./circuit.ts";
+import { idOf } from "./delivery-id.ts";
 import type { Handling } from "./handling.ts";
 import type { Intake } from "./intake.ts";
 import type { Lanes } from "./lanes.ts";
@@ -73,7 +74,7 @@ export class CircuitGate {
   }
 
   succeeded(handling: Handling): void {
-    this.#circuit.succeeded(handling.delivery.storedAt.sequence);
+    this.#circuit.succeeded(idOf(handling.delivery));
   }
 
   /** The dependency did answer, or was not asked at all because the event could not be read. */
@@ -89,7 +90,7 @@ export class CircuitGate {
   /** True: the event is to be held, and its attempt does not count. */
   async failed(handling: Handling, span: Span, error: Error): Promise<boolean> {
     const wasOpen = this.isOpen;
-    await this.#circuit.failed(handling.delivery.storedAt.sequence, error);
+    await this.#circuit.failed(idOf(handling.delivery), error);
     if (this.isOpen) {
       span.addEvent(wasOpen ? spanEventNames.heldByCircuit : spanEventNames.circuitOpened);
     }
@@ -163,9 +164,8 @@ export class CircuitGate {
     this.#held = this.#held.filter((held) => held !== handling);
     this.#probe = handling;
     this.#probed.add(handling);
-    const { sequence } = handling.delivery.storedAt;
-    this.#circuit.beginProbe(sequence);
-    this.#logger.info({ streamSequence: sequence }, "circuit half-open: one event is tried");
+    this.#circuit.beginProbe(idOf(handling.delivery));
+    this.#logger.info({ streamSequence: handling.delivery.storedAt.sequence }, "circuit half-open: one event is tried");
     this.#parts.lanes.startNow(handling);
   }
 

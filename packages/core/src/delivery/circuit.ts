@@ -24,7 +24,7 @@ export class Circuit {
   /** Events that failed since the last success: one that fails again and again says nothing about the others. */
   readonly #failing = new Set<number>();
   #phase: CircuitPhase = "closed";
-  #probe: { readonly sequence: number; readonly outcome: PromiseWithResolvers<void> } | undefined;
+  #probe: { readonly id: number; readonly outcome: PromiseWithResolvers<void> } | undefined;
   #cancelTimer: () => void = nothing;
   #openUntilMs = 0;
   #lastError: Error | undefined;
@@ -56,8 +56,8 @@ export class Circuit {
     return this.#phase === "half-open" ? `circuit half-open${why}; one event is tried` : undefined;
   }
 
-  succeeded(sequence: number): void {
-    if (this.#probe?.sequence === sequence) {
+  succeeded(id: number): void {
+    if (this.#probe?.id === id) {
       this.#probe.outcome.resolve();
     } else if (this.#failing.size > 0 && this.#phase === "closed") {
       this.#failing.clear();
@@ -66,27 +66,27 @@ export class Circuit {
   }
 
   /** Resolves when it is decided what the failure means for the circuit. */
-  async failed(sequence: number, error: Error): Promise<void> {
-    if (this.#probe?.sequence === sequence) {
+  async failed(id: number, error: Error): Promise<void> {
+    if (this.#probe?.id === id) {
       const { outcome } = this.#probe;
       this.#lastError = error;
       outcome.reject(error);
       await this.#settled;
-    } else if (this.#phase === "closed" && !this.#failing.has(sequence)) {
-      this.#failing.add(sequence);
+    } else if (this.#phase === "closed" && !this.#failing.has(id)) {
+      this.#failing.add(id);
       this.#lastError = error;
       await this.#breaker.execute(() => Promise.reject(error)).catch(nothing);
     }
   }
 
   /** This event's outcome decides whether the circuit closes; it takes the place of a probe that had none. */
-  beginProbe(sequence: number): void {
+  beginProbe(id: number): void {
     if (this.#probe !== undefined) {
-      this.#probe = { ...this.#probe, sequence };
+      this.#probe = { ...this.#probe, id };
       return;
     }
     const outcome = Promise.withResolvers<void>();
-    this.#probe = { sequence, outcome };
+    this.#probe = { id, outcome };
     this.#settled = this.#breaker.execute(() => outcome.promise).catch(nothing);
   }
 

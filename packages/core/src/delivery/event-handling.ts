@@ -6,8 +6,10 @@ import {
   type EventEnvelope,
   type ReceivedEvent,
   readEvent,
+  type StoredAt,
   ThroughlineError,
   type WireHeaders,
+  type WireMessage,
 } from "@throughline/contracts";
 import { handlingScope } from "../policies/handling-scope.ts";
 import type { PublishEntry } from "../publishing/event-batch.ts";
@@ -46,6 +48,19 @@ export function readDelivery(delivery: Delivery, subscription: Subscription): Re
       },
     );
   }
+  return readAs(contract, received);
+}
+
+/** As a handler of this contract would get it. @throws CONTRACT_… */
+export function readMessage(
+  message: WireMessage,
+  storedAt: StoredAt,
+  contract: AnyEventContract,
+): ReadableEvent | Promise<ReadableEvent> {
+  return readAs(contract, readEvent(message, storedAt));
+}
+
+function readAs(contract: AnyEventContract, received: ReceivedEvent): ReadableEvent | Promise<ReadableEvent> {
   return received.envelope.version === undefined
     ? readUnversioned(contract, received)
     : readVersion(contract, received, received.envelope.version);

@@ -12,6 +12,7 @@ import { errorType, recordFailure } from "../telemetry/tracing.ts";
 import type { ConsumptionHealth, Delivery, TransportConnection } from "../transport.ts";
 import { AttemptRunner, type AttemptRunnerParts } from "./attempt-runner.ts";
 import { CircuitGate } from "./circuit-gate.ts";
+import { idOf } from "./delivery-id.ts";
 import { Handling } from "./handling.ts";
 import { Intake } from "./intake.ts";
 import { Isolation } from "./isolation.ts";
@@ -120,32 +121,42 @@ export class SubscriptionRunner {
   }
 
   #accept(delivery: Delivery): void {
-    const { sequence } = delivery.storedAt;
     this.#intake.noteArrival();
-    const held = this.#handlings.get(sequence);
+    if (!this.#take(delivery, false)) {
+      this.#intake.grantOne();
+    }
+  }
+
+  /** An event that was brought back from the dead letters; it has credits of its own. */
+  acceptRedriven(delivery: Delivery): void {
+    this.#take(delivery, true);
+  }
+
+  /** False when the delivery leads to no work of its own, so that another one may come in its place. */
+  #take(delivery: Delivery, isRedriven: boolean): boolean {
+    const id = idOf(delivery);
+    const held = this.#handlings.get(id);
     if (held !== undefined) {
       // The broker lost patience, or an extension got lost: it is still the same work.
       held.delivery = delivery;
-      this.#intake.grantOne();
-      return;
+      return false;
     }
-    if (this.#settled.has(sequence)) {
+    if (this.#settled.has(id)) {
       delivery.acknowledge();
-      this.#intake.grantOne();
-      return;
+      return false;
     }
     if (!this.#intake.admits(delivery)) {
-      return;
+      return true;
     }
     const { subscription, clock } = this.#parts;
     const handling = new Handling(delivery, clock.now(), this.#start);
     if (!subscription.contracts.has(handling.type)) {
       // Servers before 2.10 filter by one subject only and deliver neighbours too.
       delivery.acknowledge();
-      this.#intake.grantOne();
-      return;
+      return false;
     }
-    this.#handlings.set(sequence, handling);
+    handling.isReplaced = isRedriven;
+    this.#handlings.set(id, handling);
     this.#heldBytes += delivery.message.body.length;
     const waitsForKey = this.#lanes.enqueue(handling);
     if (waitsForKey && this.#handlings.size < maxHeld && this.#heldBytes < maxHeldBytes) {
@@ -153,6 +164,7 @@ export class SubscriptionRunner {
       this.#intake.replace(handling);
     }
     this.#circuit?.offer();
+    return true;
   }
 
   /** A lane lets the handling begin. What was delivered before is looked up first. */
@@ -349,7 +361,7 @@ export class SubscriptionRunner {
   /** `settled`: the message is done with, and would be answered the same way if it came again. */
   #finish(handling: Handling, settled: boolean): void {
     if (settled) {
-      this.#settled.add(handling.delivery.storedAt.sequence);
+      this.#settled.add(idOf(handling.delivery));
     }
     this.#forget(handling);
     this.#lanes.release(handling);
@@ -363,7 +375,7 @@ export class SubscriptionRunner {
 
   #forget(handling: Handling): void {
     this.#heldBytes -= handling.delivery.message.body.length;
-    this.#handlings.delete(handling.delivery.storedAt.sequence);
+    this.#handlings.delete(idOf(handling.delivery));
   }
 
   /** In the order of the stream, so that a key's events come again in theirs. */

@@ -136,6 +136,7 @@ export class MemoryDurable {
     const { message } = pending;
     const settle = () => {
       pending.isSettled = true;
+      this.#stream.settle(message.sequence);
       pending.cancelTimer();
     };
     const redeliverAfter = (delayMs: number) => {

@@ -1,7 +1,7 @@
 // A stream in memory: numbered messages, subjects, and de-duplication by message id.
 
 import type { WireMessage } from "@throughline/contracts";
-import type { OutgoingMessage, PublishReceipt } from "../transport.ts";
+import type { OutgoingMessage, PublishReceipt, StreamTopology } from "../transport.ts";
 
 /** A message as it is stored. */
 export interface StoredMessage extends WireMessage {
@@ -17,17 +17,43 @@ export class MemoryStream {
   readonly subjects: readonly string[];
   readonly messages: StoredMessage[] = [];
   readonly #seen = new Map<string, { readonly sequence: number; readonly timeMs: number }>();
+  readonly #keep: StreamTopology["keep"];
+  #lastSequence = 0;
   readonly #listeners = new Set<(message: StoredMessage) => void>();
 
-  constructor(name: string, subjects: readonly string[]) {
+  constructor({ name, subjects, keep }: StreamTopology) {
     this.name = name;
     this.subjects = subjects;
+    this.#keep = keep;
+  }
+
+  get lastSequence(): number {
+    return this.#lastSequence;
+  }
+
+  find(sequence: number): StoredMessage | undefined {
+    return this.messages.find((message) => message.sequence === sequence);
+  }
+
+  delete(sequence: number): boolean {
+    const index = this.messages.findIndex((message) => message.sequence === sequence);
+    if (index >= 0) {
+      this.messages.splice(index, 1);
+    }
+    return index >= 0;
+  }
+
+  /** Somebody is done with it; a work queue then lets it go. */
+  settle(sequence: number): void {
+    if (this.#keep?.untilAcknowledged) {
+      this.delete(sequence);
+    }
   }
 
   /** Whether the duplicate window holds this message id. */
   holds(messageId: string, timeMs: number): boolean {
     const seen = this.#seen.get(messageId);
-    return seen !== undefined && timeMs - seen.timeMs < duplicateWindowMs;
+    return seen !== undefined && timeMs - seen.timeMs < (this.#keep?.messageIdsForMs ?? duplicateWindowMs);
   }
 
   store({ messageId, subject, headers, body }: OutgoingMessage, timeMs: number): PublishReceipt {
@@ -35,7 +61,7 @@ export class MemoryStream {
     if (seen !== undefined && this.holds(messageId, timeMs)) {
       return { stream: this.name, sequence: seen.sequence, duplicate: true };
     }
-    const sequence = this.messages.length + 1;
+    const sequence = ++this.#lastSequence;
     const message = { subject, headers: new Map(headers), body: bytesOf(body), sequence, timeMs };
     this.messages.push(message);
     this.#seen.set(messageId, { sequence, timeMs });

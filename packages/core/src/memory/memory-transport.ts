@@ -1,6 +1,6 @@
 // The transport for tests without a broker: same promises as JetStream, kept in this process.
 
-import { type StoredAt, ThroughlineError } from "@throughline/contracts";
+import { type StoredAt, type StoredWireMessage, ThroughlineError } from "@throughline/contracts";
 import { type Clock, systemClock } from "../clock.ts";
 import type { AttemptRecord, Transport, TransportConnection } from "../transport.ts";
 import { MemoryDurable } from "./memory-durable.ts";
@@ -36,8 +36,8 @@ export function createMemoryTransport({ clock = systemClock }: { readonly clock?
     return {
       peer: { system: "memory", version: "1" },
       async provision(topology) {
-        for (const { name, subjects } of topology.streams) {
-          streams.set(name, streams.get(name) ?? new MemoryStream(name, subjects));
+        for (const stream of topology.streams) {
+          streams.set(stream.name, streams.get(stream.name) ?? new MemoryStream(stream));
         }
         for (const subscription of topology.subscriptions) {
           const name = `${subscription.stream}/${subscription.durable}`;
@@ -63,6 +63,25 @@ export function createMemoryTransport({ clock = systemClock }: { readonly clock?
           stream.store(message, now);
         }
       },
+      stored: {
+        async *read(stream, subject, fromSequence = 1) {
+          for (const message of [...(streams.get(stream)?.messages ?? [])]) {
+            if (message.sequence >= fromSequence && matchesSubject(subject, message.subject)) {
+              yield asStored(stream, message);
+            }
+          }
+        },
+        async get(stream, sequence) {
+          const message = streams.get(stream)?.find(sequence);
+          return message && asStored(stream, message);
+        },
+        delete: async (stream, sequence) => streams.get(stream)?.delete(sequence) ?? false,
+        async count(stream, subject) {
+          const messages = streams.get(stream)?.messages ?? [];
+          return messages.filter((message) => matchesSubject(subject, message.subject)).length;
+        },
+        lastSequence: async (stream) => streams.get(stream)?.lastSequence ?? 0,
+      },
       attempts: {
         read: async (durable, event) => attempts.get(attemptsOf(durable, event)),
         async write(durable, event, record) {
@@ -84,6 +103,10 @@ export function createMemoryTransport({ clock = systemClock }: { readonly clock?
     };
   };
   return { connect: async () => connect(), stored: (stream) => streams.get(stream)?.messages ?? [] };
+}
+
+function asStored(stream: string, message: StoredMessage): StoredWireMessage {
+  return { message, storedAt: { stream, sequence: message.sequence, timeMs: message.timeMs } };
 }
 
 function requireStream(streams: ReadonlyMap<string, MemoryStream>, name: string): MemoryStream {

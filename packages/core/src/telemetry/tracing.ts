@@ -18,6 +18,7 @@ import {
   trace,
 } from "@opentelemetry/api";
 import { type EventEnvelope, formatTraceparent, parseTraceparent, scheduledBy } from "@throughline/contracts";
+import { isRedriven } from "../dead-letters/redrive-message.ts";
 import type { Delivery, TransportPeer } from "../transport.ts";
 import { attributeNames as names } from "./telemetry-names.ts";
 
@@ -73,8 +74,8 @@ export class Tracing {
   }
 
   /**
-   * The CONSUMER span of one attempt: child of the sender's span, and linked to it. What was scheduled begins a trace of
-   * its own, with the link alone: a trace that waits for days helps nobody.
+   * The CONSUMER span of one attempt: child of the sender's span, and linked to it. What was scheduled or redriven begins
+   * a trace of its own, with the link alone: a trace that waits for days helps nobody.
    */
   startProcess(type: string, durable: string, delivery: Delivery, attempt: number): Span {
     const producer = readSpanContext(
@@ -82,7 +83,7 @@ export class Tracing {
       delivery.message.headers.get("tracestate"),
     );
     const { headers } = delivery.message;
-    const isOwnTrace = producer === undefined || scheduledBy(headers) !== undefined;
+    const isOwnTrace = producer === undefined || scheduledBy(headers) !== undefined || isRedriven(headers);
     const parent = isOwnTrace ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, producer);
     const links: Link[] = producer === undefined ? [] : [{ context: producer }];
     const span = this.#tracer.startSpan(this.#processName(type), { kind: SpanKind.CONSUMER, links }, parent);

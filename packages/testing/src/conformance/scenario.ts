@@ -5,7 +5,9 @@ import { randomBytes } from "node:crypto";
 import { ThroughlineError } from "@throughline/contracts";
 import {
   attemptStream,
+  type DeadLetters,
   defineService,
+  openDeadLetters,
   type RunningService,
   run,
   type Service,
@@ -62,6 +64,17 @@ export class Scenario implements AsyncDisposable {
     const arrivals = new Arrivals(this.subject);
     await this.start(defineService("reader").on(contracts, { name: "all", ...options }, arrivals.add));
     return { arrivals, writer: await this.start(defineService("writer", { publishes: contracts })) };
+  }
+
+  async openDeadLetters(): Promise<DeadLetters> {
+    const letters = await openDeadLetters({
+      transport: this.subject.createTransport(),
+      operator: "conformance",
+      contracts: [this.Made, this.Changed],
+      logger: this.subject.logger ?? silentLogger,
+    });
+    this.#running.push(letters);
+    return letters;
   }
 
   /** The port itself, with the context's stream provisioned. */

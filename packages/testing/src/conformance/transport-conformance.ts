@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { transportFeatures } from "@throughline/core";
 import type { Capability, ConformanceCase, ConformanceSubject } from "./conformance-case.ts";
+import { deadLetterCases } from "./dead-letter-cases.ts";
 import { deliveryCases } from "./delivery-cases.ts";
 import { faultCases } from "./fault-cases.ts";
 import { handlingCases } from "./handling-cases.ts";
@@ -28,6 +29,7 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...scheduleCases,
   ...deliveryCases,
   ...handlingCases,
+  ...deadLetterCases,
   ...faultCases,
 ];
 

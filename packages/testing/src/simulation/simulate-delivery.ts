@@ -306,7 +306,8 @@ class DeliverySimulation {
       }
     }
     for (const n of this.#letters("crashed-repeatedly")) {
-      if (!this.#killers.has(n) && this.#plannedFaults < 3) {
+      // With two processes at work on one event, because the broker lost patience, nobody can tell who did not end.
+      if (!this.#killers.has(n) && this.#plannedFaults < 3 && this.#ackWaitMs === 10_000) {
         this.ledger.violated(`${n} is taken for what kills processes`);
       }
     }

@@ -72,6 +72,10 @@ class SimulatedConnection implements TransportConnection {
   supports: TransportConnection["supports"] = () => false;
   publishAtomically: TransportConnection["publishAtomically"] = () => Promise.reject(new Error("not simulated"));
   cancelSchedule: TransportConnection["cancelSchedule"] = () => Promise.reject(new Error("not simulated"));
+  get stored(): TransportConnection["stored"] {
+    return this.#broker.stored;
+  }
+
   /** Reliable, and as late as anything else. */
   readonly attempts: TransportConnection["attempts"] = {
     read: (durable, event) => this.#travel(() => this.#broker.attempts.read(durable, event)),

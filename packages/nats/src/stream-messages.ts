@@ -1,0 +1,189 @@
+// Reads what streams hold, message by message, through the server's subject index: the cost follows what matches.
+
+import type { ConsumerInfo } from "@nats-io/jetstream";
+import type { Msg, NatsConnection } from "@nats-io/nats-core";
+import { createInbox } from "@nats-io/nats-core";
+import type { StoredWireMessage } from "@throughline/contracts";
+import type { StoredMessages } from "@throughline/core";
+import { parseAckReply } from "./ack-reply.ts";
+import { decodeHeaderBlock } from "./header-block.ts";
+import { apiErrorCodes, type JetStreamApi, requestFailed } from "./jetstream-api.ts";
+import { rawHeaderBlock } from "./raw-message.ts";
+
+const batch = 256;
+const nanosPerMs = 1_000_000;
+const inactiveMs = 30_000;
+const pullTimeoutMs = 5_000;
+
+interface StoredMessage {
+  readonly message: {
+    readonly subject: string;
+    readonly seq: number;
+    readonly time: string;
+    readonly hdrs?: string;
+    readonly data?: string;
+  };
+}
+
+interface StreamState {
+  readonly state: { readonly last_seq: number; readonly subjects?: Readonly<Record<string, number>> };
+}
+
+export class StreamMessages implements StoredMessages {
+  readonly #connection: NatsConnection;
+  readonly #api: JetStreamApi;
+  readonly #inboxPrefix: string;
+
+  constructor(connection: NatsConnection, api: JetStreamApi, inboxPrefix: string) {
+    this.#connection = connection;
+    this.#api = api;
+    this.#inboxPrefix = inboxPrefix;
+  }
+
+  /**
+   * Through a consumer without acks, made anew when the reader was so slow that the server forgot it. Messages with
+   * unreadable headers have none.
+   */
+  async *read(stream: string, subject: string, fromSequence = 1): AsyncGenerator<StoredWireMessage> {
+    for (let next = Math.max(1, fromSequence); ; ) {
+      const consumer = await this.#createReader(stream, subject, next);
+      if (consumer === undefined || consumer.num_pending === 0) {
+        return;
+      }
+      try {
+        for (;;) {
+          const received = (await this.#pull(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer.name}`)).flatMap(toStored);
+          for (const message of received) {
+            next = message.storedAt.sequence + 1;
+            yield message;
+          }
+          if (received.length === 0) {
+            break;
+          }
+        }
+      } finally {
+        await this.#api.request(`CONSUMER.DELETE.${stream}.${consumer.name}`);
+      }
+    }
+  }
+
+  async get(stream: string, sequence: number): Promise<StoredWireMessage | undefined> {
+    const request = `STREAM.MSG.GET.${stream}`;
+    const answer = await this.#api.request<StoredMessage>(request, { seq: sequence });
+    if (!answer.ok) {
+      if (isGone(answer.error.err_code)) {
+        return undefined;
+      }
+      throw requestFailed(request, answer.error);
+    }
+    const { subject, hdrs, data, time } = answer.result.message;
+    const reading = hdrs === undefined ? undefined : decodeHeaderBlock(Buffer.from(hdrs, "base64"));
+    const headers = reading !== undefined && "block" in reading ? reading.block.headers : new Map<string, string>();
+    return {
+      message: { subject, headers, body: Buffer.from(data ?? "", "base64") },
+      storedAt: { stream, sequence, timeMs: Date.parse(time) },
+    };
+  }
+
+  async delete(stream: string, sequence: number): Promise<boolean> {
+    const request = `STREAM.MSG.DELETE.${stream}`;
+    const answer = await this.#api.request(request, { seq: sequence, no_erase: true });
+    if (answer.ok) {
+      return true;
+    }
+    if (isGone(answer.error.err_code)) {
+      return false;
+    }
+    throw requestFailed(request, answer.error);
+  }
+
+  async count(stream: string, subject: string): Promise<number> {
+    const info = await this.#info(stream, { subjects_filter: subject });
+    return Object.values(info?.state.subjects ?? {}).reduce((sum, count) => sum + count, 0);
+  }
+
+  async lastSequence(stream: string): Promise<number> {
+    return (await this.#info(stream))?.state.last_seq ?? 0;
+  }
+
+  /** Undefined where the stream does not exist. */
+  async #createReader(stream: string, subject: string, fromSequence: number): Promise<ConsumerInfo | undefined> {
+    const created = await this.#api.request<ConsumerInfo>(`CONSUMER.CREATE.${stream}`, {
+      stream_name: stream,
+      config: {
+        ack_policy: "none",
+        deliver_policy: "by_start_sequence",
+        opt_start_seq: fromSequence,
+        filter_subject: subject,
+        mem_storage: true,
+        num_replicas: 1,
+        inactive_threshold: inactiveMs * nanosPerMs,
+      },
+    });
+    if (!created.ok && created.error.err_code !== apiErrorCodes.streamNotFound) {
+      throw requestFailed(`CONSUMER.CREATE.${stream}`, created.error);
+    }
+    return created.ok ? created.result : undefined;
+  }
+
+  async #info(stream: string, options?: object): Promise<StreamState | undefined> {
+    const request = `STREAM.INFO.${stream}`;
+    const answer = await this.#api.request<StreamState>(request, options);
+    if (!answer.ok && answer.error.err_code !== apiErrorCodes.streamNotFound) {
+      throw requestFailed(request, answer.error);
+    }
+    return answer.ok ? answer.result : undefined;
+  }
+
+  /** One pull without waiting: what is there, up to a batch, ended by the server's status message. */
+  #pull(subject: string): Promise<Msg[]> {
+    const inbox = createInbox(this.#inboxPrefix);
+    return new Promise((resolve) => {
+      const messages: Msg[] = [];
+      const finish = () => {
+        clearTimeout(timer);
+        subscription.unsubscribe();
+        resolve(messages);
+      };
+      const timer = setTimeout(finish, pullTimeoutMs);
+      const subscription = this.#connection.subscribe(inbox, {
+        callback: (_error, message) => {
+          if (parseAckReply(message.reply ?? "") === undefined) {
+            finish();
+            return;
+          }
+          messages.push(message);
+          if (messages.length === batch) {
+            finish();
+          }
+        },
+      });
+      this.#connection.publish(subject, JSON.stringify({ batch, no_wait: true }), { reply: inbox });
+    });
+  }
+}
+
+function isGone(errorCode: number): boolean {
+  return (
+    errorCode === apiErrorCodes.messageNotFound ||
+    errorCode === apiErrorCodes.sequenceNotFound ||
+    errorCode === apiErrorCodes.messageDeleteFailed ||
+    errorCode === apiErrorCodes.streamNotFound
+  );
+}
+
+function toStored(message: Msg): StoredWireMessage[] {
+  const reply = parseAckReply(message.reply ?? "");
+  if (reply === undefined) {
+    return [];
+  }
+  const block = rawHeaderBlock(message);
+  const reading = block === undefined ? undefined : decodeHeaderBlock(block);
+  const headers = reading !== undefined && "block" in reading ? reading.block.headers : new Map<string, string>();
+  return [
+    {
+      message: { subject: message.subject, headers, body: message.data },
+      storedAt: { stream: reply.stream, sequence: reply.streamSequence, timeMs: reply.storedAtMs },
+    },
+  ];
+}
