@@ -4,6 +4,7 @@ export type { Capability, ConformanceCase, ConformanceSubject } from "./conforma
 export { type ConformanceRunner, conformanceCases, testConformance } from "./conformance/transport-conformance.ts";
 export { type EventuallyOptions, eventually } from "./eventually.ts";
 export { type FaultyProxy, startFaultyProxy } from "./faulty-proxy.ts";
+export { defineItem, type Item, type ItemContract } from "./item-contract.ts";
 export { type OtlpSink, type ReceivedSpan, startOtlpSink } from "./otlp-sink.ts";
 export { SeededRandom } from "./simulation/seeded-random.ts";
 export { type SimulationOptions, type SimulationResult, simulateDelivery } from "./simulation/simulate-delivery.ts";
