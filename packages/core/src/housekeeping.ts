@@ -4,7 +4,7 @@
 import type { Clock } from "./clock.ts";
 import { ExhaustedSweep } from "./dead-letters/exhausted-sweep.ts";
 import { RedriveIntake } from "./delivery/redrive-intake.ts";
-import type { SubscriptionRunner } from "./delivery/subscription-runner.ts";
+import type { Runner } from "./delivery/runner.ts";
 import type { Service } from "./service.ts";
 import type { Logger } from "./telemetry/logger.ts";
 import type { TransportConnection } from "./transport.ts";
@@ -21,7 +21,7 @@ export class Housekeeping {
 
   constructor(
     service: Service,
-    runners: ReadonlyMap<string, SubscriptionRunner>,
+    runners: ReadonlyMap<string, Runner>,
     parts: { readonly connection: TransportConnection; readonly clock: Clock; readonly logger: Logger },
   ) {
     this.#clock = parts.clock;

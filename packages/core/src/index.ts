@@ -18,6 +18,8 @@ export { attemptStream, subjectOfAttempts } from "./delivery/attempt-stream.ts";
 export { Lanes, type LaneTask } from "./delivery/lanes.ts";
 export type { StoredMessage } from "./memory/memory-stream.ts";
 export { createMemoryTransport, type MemoryTransport } from "./memory/memory-transport.ts";
+export { leaseStream } from "./partitions/lease-stream.ts";
+export { partitionOfKey } from "./partitions/partition-of-key.ts";
 export { classifyError, ExpectedError, type FailureKind, PermanentError } from "./policies/failure-kind.ts";
 export type { OutgoingCall, OutgoingCallOptions } from "./policies/outgoing-call.ts";
 export {
@@ -38,6 +40,7 @@ export {
   type CancelSchedule,
   defineService,
   type EventToPublish,
+  type Fence,
   type Handler,
   type HandlerContext,
   type Publish,
@@ -55,6 +58,8 @@ export {
   type ConsumptionHealth,
   type ConsumptionListener,
   type Delivery,
+  type LeaseRecord,
+  type Leases,
   type OutgoingMessage,
   type PublishReceipt,
   type StoredMessages,

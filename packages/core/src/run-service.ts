@@ -4,9 +4,12 @@ import type { AnyEventContract, EventEnvelope } from "@throughline/contracts";
 import { type Clock, systemClock } from "./clock.ts";
 import { deadLetterStream } from "./dead-letters/dead-letter.ts";
 import { attemptStream } from "./delivery/attempt-stream.ts";
-import { SubscriptionRunner } from "./delivery/subscription-runner.ts";
+import type { Runner } from "./delivery/runner.ts";
+import { type RunnerParts, SubscriptionRunner } from "./delivery/subscription-runner.ts";
 import { subscriptionTopology } from "./delivery/subscription-topology.ts";
 import { Housekeeping } from "./housekeeping.ts";
+import { leaseStream } from "./partitions/lease-stream.ts";
+import { PartitionedRunner } from "./partitions/partitioned-runner.ts";
 import type { PublishEntry } from "./publishing/event-batch.ts";
 import { EventPublisher } from "./publishing/event-publisher.ts";
 import type { CancelSchedule, Publish, PublishAll, Service } from "./service.ts";
@@ -56,8 +59,9 @@ export function topologyOf(service: Service): Topology {
   const streams = new Map(
     contracts.map(({ stream, context }) => [stream, { name: stream, subjects: [`${context}.>`] }]),
   );
+  const isPartitioned = service.subscriptions.some(({ partitions }) => partitions !== undefined);
   return {
-    streams: [...streams.values(), deadLetterStream, attemptStream],
+    streams: [...streams.values(), deadLetterStream, attemptStream, ...(isPartitioned ? [leaseStream] : [])],
     subscriptions: service.subscriptions.map(subscriptionTopology),
   };
 }
@@ -79,7 +83,7 @@ export async function run<Published extends AnyEventContract>(
   const runnersByName = new Map(
     service.subscriptions.map((subscription) => [
       subscription.name,
-      new SubscriptionRunner({ service: name, subscription, connection, publisher, tracing, clock, logger }),
+      createRunner({ service: name, subscription, connection, publisher, tracing, clock, logger }),
     ]),
   );
   const runners = [...runnersByName.values()];
@@ -138,6 +142,11 @@ export async function run<Published extends AnyEventContract>(
     stopped,
     [Symbol.asyncDispose]: stop,
   };
+}
+
+function createRunner(parts: RunnerParts): Runner {
+  const { partitions } = parts.subscription;
+  return partitions === undefined ? new SubscriptionRunner(parts) : new PartitionedRunner(parts, partitions);
 }
 
 function stopOnSignals(stop: () => Promise<void>, logger: Logger): () => void {

@@ -19,6 +19,8 @@ export interface HandlerContext<Published extends AnyEventContract = AnyEventCon
   readonly event: EventEnvelope<Type>;
   /** 1 on the first; counts what failed before, here or in another process. A delivery that nobody tried costs none. */
   readonly attempt: number;
+  /** Set in a partitioned subscription: refuse effects whose token is smaller than one that was seen before. */
+  readonly fence: Fence | undefined;
   /** Whether it was delivered before, so that an earlier attempt may have had effects without reaching its end. */
   readonly redelivered: boolean;
   /** Aborts when the attempt times out or the service stops for good; pass it to whatever the handler waits for. */
@@ -35,6 +37,13 @@ export interface HandlerContext<Published extends AnyEventContract = AnyEventCon
   readonly publish: Publish<Published>;
   readonly publishAll: PublishAll<Published>;
   readonly cancelSchedule: CancelSchedule<Published>;
+}
+
+/** Tells a late worker of a partition from the one that took it over. */
+export interface Fence {
+  readonly partition: number;
+  /** Greater for each later owner of the partition. */
+  readonly token: number;
 }
 
 /**
@@ -88,6 +97,12 @@ export interface SubscriptionOptions {
    * `"key"`: a failed event holds its key (and no other) until it succeeds or is dead-lettered.
    */
   readonly order?: "none" | "key";
+  /**
+   * Spreads the subscription over instances with the order of each key kept: every partition has one active puller, and
+   * keys stay in their partition. Implies `order: "key"`. Choose some multiple of the instances you expect; it cannot be
+   * changed while events wait. Needs nats-server 2.10; see ADR 11 for what it costs.
+   */
+  readonly partitions?: number;
   /** Where a subscription that never ran before begins. Default `"first"`: nothing stored is missed. */
   readonly startFrom?: "first" | "new";
 }
@@ -102,8 +117,12 @@ export interface Subscription {
   readonly concurrency: number;
   readonly order: "none" | "key";
   readonly startFrom: "first" | "new";
+  readonly partitions: number | undefined;
   readonly handler: Handler<AnyEventContract, AnyEventContract>;
 }
+
+/** Each is a durable consumer. */
+const maxPartitions = 64;
 
 type OneOf<Contracts> = Contracts extends readonly (infer Contract extends AnyEventContract)[]
   ? Contract
@@ -175,6 +194,11 @@ function createSubscription(
   if (!Number.isInteger(concurrency) || concurrency < 1) {
     throw invalidService(service, `subscription "${name}": concurrency is a whole number from 1, found ${concurrency}`);
   }
+  const { partitions } = options;
+  if (partitions !== undefined && (!Number.isInteger(partitions) || partitions < 1 || partitions > maxPartitions)) {
+    const expected = `a whole number from 1 to ${maxPartitions}`;
+    throw invalidService(service, `subscription "${name}": partitions is ${expected}, found ${partitions}`);
+  }
   return {
     name,
     durable: `${service}-${name}`,
@@ -182,7 +206,8 @@ function createSubscription(
     contracts: new Map(contracts.map((contract) => [contract.type, contract])),
     policy,
     concurrency,
-    order: options.order ?? "none",
+    order: options.partitions === undefined ? (options.order ?? "none") : "key",
+    partitions: options.partitions,
     startFrom: options.startFrom ?? "first",
     handler,
   };

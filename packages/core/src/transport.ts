@@ -15,7 +15,7 @@ export interface TransportOptions {
 }
 
 /** What depends on the server. What is missing is refused with BUS_FEATURE_UNSUPPORTED, never ignored. */
-export const transportFeatures = ["atomic-batch", "schedule", "cron", "fleet-pause"] as const;
+export const transportFeatures = ["atomic-batch", "schedule", "cron", "fleet-pause", "partitions"] as const;
 export type TransportFeature = (typeof transportFeatures)[number];
 
 /** One service's connection. */
@@ -38,6 +38,18 @@ export interface TransportConnection {
   cancelSchedule(stream: string, subject: string): Promise<boolean>;
   /** Starts delivering; nothing flows before the first `grant`. */
   consume(subscription: SubscriptionTopology, listener: ConsumptionListener): Promise<Consumption>;
+  /**
+   * As `consume`, for one partition of a partitioned subscription: all events of a key are in the same one. Nothing new
+   * comes before `afterMs` are over, where something of an earlier owner is due again.
+   */
+  consumePartition(
+    subscription: SubscriptionTopology,
+    partition: number,
+    afterMs: number,
+    listener: ConsumptionListener,
+  ): Promise<Consumption>;
+  /** Who has which partition. */
+  readonly leases: Leases;
   /** What streams hold, for whoever looks after them. */
   readonly stored: StoredMessages;
   /**
@@ -115,6 +127,8 @@ export interface SubscriptionTopology {
    * `ackWaitMs` after each interruption.
    */
   readonly keepOrder: boolean;
+  /** Spread over this many durables, one for each partition. */
+  readonly partitions?: number;
 }
 
 /**
@@ -150,6 +164,23 @@ export interface StoredMessages {
   count(stream: string, subject: string): Promise<number>;
   /** The sequence of the newest message that was ever stored; 0 for an empty stream. */
   lastSequence(stream: string): Promise<number>;
+}
+
+/** A record that instances share; its revision grows with every write in its group. */
+export interface LeaseRecord {
+  readonly name: string;
+  readonly value: string;
+  readonly revision: number;
+}
+
+/** Records that are written only by whoever knows their newest revision. */
+export interface Leases {
+  list(group: string): Promise<readonly LeaseRecord[]>;
+  /**
+   * The new revision; undefined when the record is not at `expectedRevision` any more (0: there is none yet). Without
+   * one it is written in any case.
+   */
+  write(group: string, name: string, value: string, expectedRevision?: number): Promise<number | undefined>;
 }
 
 /** Who takes the deliveries of one durable. */

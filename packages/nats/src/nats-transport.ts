@@ -2,9 +2,11 @@
 
 import type { ConnectionOptions } from "@nats-io/nats-core";
 import type {
+  ConsumptionListener,
   OutgoingMessage,
   PublishReceipt,
   StreamTopology,
+  SubscriptionTopology,
   Transport,
   TransportConnection,
   TransportFeature,
@@ -14,10 +16,12 @@ import { ConfirmedPublisher } from "./confirmed-publisher.ts";
 import { advisoryStream, watchExhausted } from "./exhausted-deliveries.ts";
 import { JetStreamApi } from "./jetstream-api.ts";
 import { followStatus, openConnection } from "./open-connection.ts";
+import { partitionTopology, provisionPartitions, unwrapPartition } from "./partition-queue.ts";
 import { provisionConsumer, provisionStream, type StreamOptions } from "./provisioning.ts";
 import { type ConsumerPolicy, PullConsumption } from "./pull-consumption.ts";
 import { type ServerFeature, ServerFeatures } from "./server-features.ts";
 import { StoredAttempts } from "./stored-attempts.ts";
+import { StoredLeases } from "./stored-leases.ts";
 import { StreamMessages } from "./stream-messages.ts";
 import { waitAtMost } from "./wait-at-most.ts";
 import { WireWriter } from "./wire-writer.ts";
@@ -47,6 +51,7 @@ const featureNames: Readonly<Record<TransportFeature, ServerFeature>> = {
   schedule: "schedules",
   cron: "cronSchedules",
   "fleet-pause": "consumerPause",
+  partitions: "partitions",
 };
 
 /** @throws NATS_UNREACHABLE, NATS_UNAUTHORIZED, NATS_SERVER_UNSUPPORTED on connect */
@@ -103,6 +108,11 @@ async function connectService(
     },
   });
 
+  const provisionSubscription = (subscription: SubscriptionTopology): Promise<void> =>
+    subscription.partitions === undefined
+      ? provisionConsumer(provisioning, subscription)
+      : provisionPartitions(provisioning, subscription);
+
   const publishLater = async (message: OutgoingMessage): Promise<PublishReceipt> => {
     const isRecurring = message.schedule !== undefined && "cron" in message.schedule.timing;
     const [feature, what] = isRecurring ? cronFeature : scheduleFeature;
@@ -111,13 +121,43 @@ async function connectService(
   };
 
   const attempts = new StoredAttempts(api, publisher);
+  const stored = new StreamMessages(connection, api, inboxPrefix);
+  const startConsumption = (
+    subscription: SubscriptionTopology,
+    listener: ConsumptionListener,
+    afterMs?: number,
+  ): PullConsumption => {
+    const consumption: PullConsumption = new PullConsumption({
+      connection,
+      writer,
+      api,
+      inboxPrefix,
+      subscription,
+      features,
+      logger,
+      listener,
+      afterMs,
+      policy: options.consumers ?? {},
+      onStop: () => consumptions.delete(consumption),
+      isConnected: () => connected,
+      async restore(settledSequence) {
+        const stream = provisioned.find(({ name }) => name === subscription.stream);
+        const known = stream === undefined || (await restoreStream(stream)) === "known";
+        await provisionConsumer(provisioning, subscription, known ? settledSequence : 0);
+        return known ? "same" : "replay";
+      },
+    });
+    consumptions.add(consumption);
+    return consumption;
+  };
+
   const [address, port] = splitAddress(connection.getServer());
   const transportConnection: TransportConnection = {
     peer: { system: "nats", version: features.version, ...address, ...port },
     async provision(topology) {
       provisioned = [...provisioned, ...topology.streams];
       await Promise.all(topology.streams.map(restoreStream));
-      await Promise.all(topology.subscriptions.map((subscription) => provisionConsumer(provisioning, subscription)));
+      await Promise.all(topology.subscriptions.map(provisionSubscription));
     },
     supports: (feature) => features.has(featureNames[feature]),
     publish: (message) => (message.schedule === undefined ? publisher.publish(message) : publishLater(message)),
@@ -126,7 +166,8 @@ async function connectService(
       await publisher.publishAtomically(messages);
     },
     attempts,
-    stored: new StreamMessages(connection, api, inboxPrefix),
+    stored,
+    leases: new StoredLeases(connection, stored),
     async watchExhausted(durables, listener) {
       await restoreStream(advisoryStream);
       return await watchExhausted(transportConnection, service, new Set(durables), listener, logger);
@@ -136,31 +177,17 @@ async function connectService(
       const { purged } = await api.require<{ purged: number }>(`STREAM.PURGE.${stream}`, { filter: subject });
       return purged > 0;
     },
-    async consume(subscription, listener) {
-      const consumption = new PullConsumption({
-        connection,
-        writer,
-        api,
-        inboxPrefix,
-        subscription,
-        features,
-        logger,
-        listener,
-        policy: options.consumers ?? {},
-        isConnected: () => connected,
-        async restore(settledSequence) {
-          const stream = provisioned.find(({ name }) => name === subscription.stream);
-          const known = stream === undefined || (await restoreStream(stream)) === "known";
-          await provisionConsumer(provisioning, subscription, known ? settledSequence : 0);
-          return known ? "same" : "replay";
-        },
-      });
-      consumptions.add(consumption);
-      return consumption;
+    consume: async (subscription, listener) => startConsumption(subscription, listener),
+    async consumePartition(subscription, partition, afterMs, listener) {
+      return startConsumption(
+        partitionTopology(subscription, partition),
+        { ...listener, onDelivery: (delivery) => listener.onDelivery(unwrapPartition(delivery)) },
+        afterMs,
+      );
     },
     health: () => (connected ? { connected } : { connected, problem: "disconnected from NATS; reconnecting" }),
     async close() {
-      for (const consumption of consumptions) {
+      for (const consumption of [...consumptions]) {
         await consumption.stop();
       }
       publisher.close();

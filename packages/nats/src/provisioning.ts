@@ -21,7 +21,7 @@ export interface StreamOptions {
   readonly maxBytes?: number;
 }
 
-interface ProvisioningParts {
+export interface ProvisioningParts {
   readonly api: JetStreamApi;
   readonly features: ServerFeatures;
   readonly logger: Logger;

@@ -41,6 +41,9 @@ export interface PullParts extends AnswerParts {
   readonly logger: Logger;
   readonly listener: ConsumptionListener;
   readonly policy: ConsumerPolicy;
+  /** Another instance may have had these events until now: nothing new before what it had comes again. Undefined: not so. */
+  readonly afterMs: number | undefined;
+  readonly onStop: () => void;
   /** While it is false, silence is no news: the reconnect restarts every pull. */
   readonly isConnected: () => boolean;
   /**
@@ -102,6 +105,9 @@ export class PullConsumption implements Consumption {
       isSteady: () => !this.#stopped && this.#recovery === undefined && parts.isConnected(),
       onFinding: (finding) => this.#onFinding(finding),
     });
+    if (parts.afterMs !== undefined) {
+      void this.#awaitRedeliveries(this.#beginRecovery(), parts.afterMs);
+    }
   }
 
   grant(count: number): void {
@@ -158,6 +164,7 @@ export class PullConsumption implements Consumption {
       return;
     }
     this.#stopped = true;
+    this.#parts.onStop();
     clearInterval(this.#silenceCheck);
     clearTimeout(this.#recovery?.timer);
     this.#watch.stop();
@@ -378,8 +385,10 @@ export class PullConsumption implements Consumption {
    * What was on its way when the connection broke comes again after the ack wait, and new events would overtake it. In
    * order, so nothing is asked for until the server has it ready: it sends what is due again before anything new.
    */
-  async #awaitRedeliveries(recovery: { timer?: NodeJS.Timeout }): Promise<void> {
-    const waitMs = this.#parts.subscription.ackWaitMs + orderSlackMs;
+  async #awaitRedeliveries(
+    recovery: { timer?: NodeJS.Timeout },
+    waitMs = this.#parts.subscription.ackWaitMs + orderSlackMs,
+  ): Promise<void> {
     recovery.timer = setTimeout(() => this.#pullAgain(recovery), waitMs);
     const seen = await this.#watch.look();
     if (seen?.answer.ok === true && seen.answer.result.num_ack_pending === 0) {

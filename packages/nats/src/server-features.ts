@@ -7,6 +7,8 @@ const featureVersions = {
   floor: "2.9.10",
   filterSubjects: "2.10.0",
   consumerActions: "2.10.0",
+  /** Subject transforms of sources. */
+  partitions: "2.10.0",
   terminateReason: "2.11.0",
   consumerPause: "2.11.0",
   atomicBatch: "2.12.0",

@@ -49,7 +49,7 @@ class LeaderKiller {
 }
 
 describe("JetStream on a cluster whose leaders are killed", () => {
-  const capabilities: readonly Capability[] = ["atomic-batch", "schedule", "cron", "fleet-pause"];
+  const capabilities: readonly Capability[] = ["atomic-batch", "schedule", "cron", "fleet-pause", "partitions"];
   let cluster: NatsCluster;
   let killer: LeaderKiller;
   beforeAll(async () => {

@@ -4,7 +4,7 @@ import type { Span } from "@opentelemetry/api";
 import { ThroughlineError } from "@throughline/contracts";
 import type { Clock } from "../clock.ts";
 import type { EventPublisher } from "../publishing/event-publisher.ts";
-import type { Subscription } from "../service.ts";
+import type { Fence, Subscription } from "../service.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import { recordFailure, type Tracing } from "../telemetry/tracing.ts";
 import { AttemptContext, type AttemptParts, callHandler, type ReadableEvent, readDelivery } from "./event-handling.ts";
@@ -16,6 +16,8 @@ export interface AttemptRunnerParts {
   readonly tracing: Tracing;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Of a partition: whether this instance still has it, and the number that says since when. */
+  readonly ownership?: { readonly fence: Fence; readonly isValid: () => boolean };
 }
 
 /** Who is told how an attempt went. A failed one's span is still open. */
@@ -31,10 +33,10 @@ export class AttemptRunner {
   readonly #shared: AttemptParts;
 
   constructor(parts: AttemptRunnerParts, listener: AttemptListener) {
-    const { subscription, publisher, logger } = parts;
+    const { subscription, publisher, logger, ownership } = parts;
     this.#parts = parts;
     this.#listener = listener;
-    this.#shared = { durable: subscription.durable, publisher, logger };
+    this.#shared = { durable: subscription.durable, publisher, logger, fence: ownership?.fence };
   }
 
   readonly run = (handling: Handling): void => {

@@ -14,7 +14,7 @@ import {
 import { handlingScope } from "../policies/handling-scope.ts";
 import type { PublishEntry } from "../publishing/event-batch.ts";
 import type { EventPublisher, PublishingCause } from "../publishing/event-publisher.ts";
-import type { HandlerContext, Subscription } from "../service.ts";
+import type { Fence, HandlerContext, Subscription } from "../service.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import { contextOfSpan, runInContext } from "../telemetry/tracing.ts";
 import type { Delivery } from "../transport.ts";
@@ -91,6 +91,7 @@ async function readUnversioned(contract: AnyEventContract, received: ReceivedEve
 
 /** What all attempts of one subscription share. */
 export interface AttemptParts {
+  readonly fence: Fence | undefined;
   readonly durable: string;
   readonly publisher: EventPublisher;
   readonly logger: Logger;
@@ -119,6 +120,10 @@ export class AttemptContext implements HandlerContext, PublishingCause {
     this.receivedAtMs = handling.receivedAtMs;
     this.deadlineMs = deadlineMs;
     this.span = span;
+  }
+
+  get fence(): Fence | undefined {
+    return this.#parts.fence;
   }
 
   get durable(): string {

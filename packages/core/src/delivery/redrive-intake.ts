@@ -5,7 +5,7 @@ import type { Clock } from "../clock.ts";
 import { readRedrive, redriveStream, redriveTopology } from "../dead-letters/redrive-message.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import type { Consumption, Delivery, TransportConnection } from "../transport.ts";
-import type { SubscriptionRunner } from "./subscription-runner.ts";
+import type { Runner } from "./runner.ts";
 import { ackWaitMs } from "./subscription-topology.ts";
 
 const concurrency = 16;
@@ -14,7 +14,7 @@ const giveBackDelayMs = 2_000;
 
 export class RedriveIntake {
   readonly #connection: TransportConnection;
-  readonly #runners: ReadonlyMap<string, SubscriptionRunner>;
+  readonly #runners: ReadonlyMap<string, Runner>;
   readonly #clock: Clock;
   readonly #logger: Logger;
   /** Sequences whose credit is out. */
@@ -23,7 +23,7 @@ export class RedriveIntake {
 
   constructor(
     connection: TransportConnection,
-    runners: ReadonlyMap<string, SubscriptionRunner>,
+    runners: ReadonlyMap<string, Runner>,
     { clock, logger }: { readonly clock: Clock; readonly logger: Logger },
   ) {
     this.#connection = connection;

@@ -9,7 +9,13 @@ import type { Logger } from "../telemetry/logger.ts";
 import { SubscriptionMetrics } from "../telemetry/metrics.ts";
 import { attributeNames, spanEventNames } from "../telemetry/telemetry-names.ts";
 import { errorType, recordFailure } from "../telemetry/tracing.ts";
-import type { ConsumptionHealth, Delivery, TransportConnection } from "../transport.ts";
+import type {
+  Consumption,
+  ConsumptionHealth,
+  ConsumptionListener,
+  Delivery,
+  TransportConnection,
+} from "../transport.ts";
 import { AttemptRunner, type AttemptRunnerParts } from "./attempt-runner.ts";
 import { CircuitGate } from "./circuit-gate.ts";
 import { idOf } from "./delivery-id.ts";
@@ -17,12 +23,17 @@ import { Handling } from "./handling.ts";
 import { Intake } from "./intake.ts";
 import { Isolation } from "./isolation.ts";
 import { Lanes } from "./lanes.ts";
+import type { Runner } from "./runner.ts";
 import { SettledSequences } from "./settled-sequences.ts";
 import { ackWaitMs, subscriptionTopology } from "./subscription-topology.ts";
 
 export interface RunnerParts extends AttemptRunnerParts {
   readonly service: string;
   readonly connection: TransportConnection;
+  /** How its deliveries are had. Default: all of the subscription's. */
+  readonly open?: (listener: ConsumptionListener) => Promise<Consumption>;
+  /** How many runners share the subscription's concurrency. Default 1. */
+  readonly share?: number;
 }
 
 /** How long to wait before a dead letter whose write failed is written again. */
@@ -37,7 +48,7 @@ const maxHeld = 4_096;
 const maxHeldBytes = 64 * 1_048_576;
 const sweepsPerAckWait = 3;
 
-export class SubscriptionRunner {
+export class SubscriptionRunner implements Runner {
   readonly #parts: RunnerParts;
   readonly #attempts: AttemptRunner;
   readonly #lanes: Lanes<Handling>;
@@ -62,8 +73,9 @@ export class SubscriptionRunner {
       failed: (handling, span, error, unreadable) => this.#fail(handling, span, error, unreadable),
       crashedRepeatedly: (handling, span, error) => this.#giveUp(handling, span, error),
     });
-    this.#lanes = new Lanes(subscription.concurrency);
-    this.#intake = new Intake(Math.max(64, subscription.concurrency * 2));
+    const concurrency = Math.ceil(subscription.concurrency / (parts.share ?? 1));
+    this.#lanes = new Lanes(concurrency);
+    this.#intake = new Intake(Math.max(64, concurrency * 2));
     this.#isolation = new Isolation(
       this.#lanes,
       () => !this.#draining && this.#circuit?.isOpen !== true,
@@ -87,11 +99,12 @@ export class SubscriptionRunner {
   }
 
   async start(): Promise<void> {
-    const { connection, subscription } = this.#parts;
-    const consumption = await connection.consume(subscriptionTopology(subscription), {
+    const { connection, subscription, open } = this.#parts;
+    const listener: ConsumptionListener = {
       onDelivery: (delivery) => this.#accept(delivery),
       onReplay: () => this.#settled.clear(),
-    });
+    };
+    const consumption = await (open?.(listener) ?? connection.consume(subscriptionTopology(subscription), listener));
     this.#scheduleSweep();
     this.#intake.begin(consumption);
   }
@@ -169,7 +182,11 @@ export class SubscriptionRunner {
 
   /** A lane lets the handling begin. What was delivered before is looked up first. */
   readonly #start = (handling: Handling): void => {
-    if (!handling.isKnown) {
+    if (this.#parts.ownership?.isValid() === false) {
+      // Somebody else may have the partition by now.
+      handling.delivery.retry(giveBackDelayMs);
+      this.#finish(handling, false);
+    } else if (!handling.isKnown) {
       void this.#learn(handling).then(() => this.#start(handling));
     } else if (!handling.isSuspect || handling.isAlone) {
       this.#attempts.run(handling);

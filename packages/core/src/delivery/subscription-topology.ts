@@ -6,6 +6,9 @@ import type { SubscriptionTopology } from "../transport.ts";
 /** How long a process that died costs an event; whatever takes longer is extended meanwhile. */
 export const ackWaitMs = 10_000;
 
+/** A partition has one puller, so whoever takes it over waits for this. */
+const partitionAckWaitMs = 5_000;
+
 /** What the durable consumer of a subscription looks like. */
 export function subscriptionTopology(subscription: Subscription): SubscriptionTopology {
   return {
@@ -13,7 +16,8 @@ export function subscriptionTopology(subscription: Subscription): SubscriptionTo
     durable: subscription.durable,
     filterSubjects: [...subscription.contracts.keys()].map((type) => `${type}.*`),
     startFrom: subscription.startFrom,
-    ackWaitMs,
+    ackWaitMs: subscription.partitions === undefined ? ackWaitMs : partitionAckWaitMs,
     keepOrder: subscription.order === "key",
+    ...(subscription.partitions === undefined ? undefined : { partitions: subscription.partitions }),
   };
 }

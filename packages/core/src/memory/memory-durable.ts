@@ -1,6 +1,7 @@
 // A durable consumer in memory: pending and unsettled messages, redelivery after the ack wait, shared by its instances.
 
 import type { Clock } from "../clock.ts";
+import { partitionOfKey } from "../partitions/partition-of-key.ts";
 import type { Consumption, ConsumptionListener, Delivery, SubscriptionTopology } from "../transport.ts";
 import { type MemoryStream, matchesSubject, type StoredMessage } from "./memory-stream.ts";
 
@@ -32,12 +33,15 @@ export class MemoryDurable {
   #scheduled = false;
   #heldUntilMs = 0;
 
-  constructor(stream: MemoryStream, topology: SubscriptionTopology, clock: Clock) {
+  constructor(stream: MemoryStream, topology: SubscriptionTopology, clock: Clock, partition?: number) {
     this.#stream = stream;
     this.#ackWaitMs = topology.ackWaitMs;
     this.#clock = clock;
     const offer = (message: StoredMessage) => {
-      if (topology.filterSubjects.some((pattern) => matchesSubject(pattern, message.subject))) {
+      if (
+        topology.filterSubjects.some((pattern) => matchesSubject(pattern, message.subject)) &&
+        (partition === undefined || partition === partitionOf(message.subject, topology.partitions))
+      ) {
         this.#enqueue({
           message,
           deliveries: 0,
@@ -157,4 +161,8 @@ export class MemoryDurable {
       retry: redeliverAfter,
     };
   }
+}
+
+function partitionOf(subject: string, partitions = 1): number {
+  return partitionOfKey(subject.slice(subject.lastIndexOf(".") + 1), partitions);
 }

@@ -2,7 +2,7 @@
 
 import { type StoredAt, type StoredWireMessage, ThroughlineError } from "@throughline/contracts";
 import { type Clock, systemClock } from "../clock.ts";
-import type { AttemptRecord, Transport, TransportConnection } from "../transport.ts";
+import type { AttemptRecord, LeaseRecord, SubscriptionTopology, Transport, TransportConnection } from "../transport.ts";
 import { MemoryDurable } from "./memory-durable.ts";
 import { MemorySchedules } from "./memory-schedules.ts";
 import { MemoryStream, matchesSubject, type StoredMessage } from "./memory-stream.ts";
@@ -18,6 +18,8 @@ export function createMemoryTransport({ clock = systemClock }: { readonly clock?
   const streams = new Map<string, MemoryStream>();
   const durables = new Map<string, MemoryDurable>();
 
+  const leases = new Map<string, Map<string, LeaseRecord>>();
+  let leaseRevision = 0;
   const attempts = new Map<string, AttemptRecord>();
   const attemptsOf = (durable: string, { stream, sequence }: StoredAt) => `${durable}/${stream}/${sequence}`;
   const schedules = new MemorySchedules(clock);
@@ -31,6 +33,14 @@ export function createMemoryTransport({ clock = systemClock }: { readonly clock?
     return taking;
   };
 
+  const durableOf = (subscription: SubscriptionTopology, partition?: number): MemoryDurable => {
+    const durable = durables.get(nameOf(subscription, partition));
+    if (durable === undefined) {
+      throw new ThroughlineError("NATS_REQUEST_FAILED", `Durable ${subscription.durable} is not provisioned.`);
+    }
+    return durable;
+  };
+
   const connect = (): TransportConnection => {
     let connected = true;
     return {
@@ -40,9 +50,11 @@ export function createMemoryTransport({ clock = systemClock }: { readonly clock?
           streams.set(stream.name, streams.get(stream.name) ?? new MemoryStream(stream));
         }
         for (const subscription of topology.subscriptions) {
-          const name = `${subscription.stream}/${subscription.durable}`;
           const stream = requireStream(streams, subscription.stream);
-          durables.set(name, durables.get(name) ?? new MemoryDurable(stream, subscription, clock));
+          for (const partition of partitionsOf(subscription)) {
+            const name = nameOf(subscription, partition);
+            durables.set(name, durables.get(name) ?? new MemoryDurable(stream, subscription, clock, partition));
+          }
         }
       },
       supports: (feature) => feature !== "cron",
@@ -89,12 +101,37 @@ export function createMemoryTransport({ clock = systemClock }: { readonly clock?
         },
       },
       cancelSchedule: async (_stream, subject) => schedules.cancel(subject),
-      async consume(subscription, listener) {
-        const durable = durables.get(`${subscription.stream}/${subscription.durable}`);
-        if (durable === undefined) {
-          throw new ThroughlineError("NATS_REQUEST_FAILED", `Durable ${subscription.durable} is not provisioned.`);
-        }
-        return durable.consume(listener);
+      consume: async (subscription, listener) => durableOf(subscription).consume(listener),
+      async consumePartition(subscription, partition, afterMs, listener) {
+        const consumption = durableOf(subscription, partition).consume(listener);
+        let isReady = false;
+        let waiting = 0;
+        clock.schedule(afterMs, () => {
+          isReady = true;
+          consumption.grant(waiting);
+        });
+        return {
+          ...consumption,
+          grant(count) {
+            if (isReady) {
+              consumption.grant(count);
+            } else {
+              waiting += count;
+            }
+          },
+        };
+      },
+      leases: {
+        list: async (group) => [...(leases.get(group)?.values() ?? [])],
+        async write(group, name, value, expectedRevision) {
+          const records = leases.get(group) ?? new Map<string, LeaseRecord>();
+          leases.set(group, records);
+          if (expectedRevision !== undefined && (records.get(name)?.revision ?? 0) !== expectedRevision) {
+            return undefined;
+          }
+          records.set(name, { name, value, revision: ++leaseRevision });
+          return leaseRevision;
+        },
       },
       health: () => ({ connected }),
       async close() {
@@ -107,6 +144,14 @@ export function createMemoryTransport({ clock = systemClock }: { readonly clock?
 
 function asStored(stream: string, message: StoredMessage): StoredWireMessage {
   return { message, storedAt: { stream, sequence: message.sequence, timeMs: message.timeMs } };
+}
+
+function nameOf({ stream, durable }: SubscriptionTopology, partition?: number): string {
+  return partition === undefined ? `${stream}/${durable}` : `${stream}/${durable}/${partition}`;
+}
+
+function partitionsOf({ partitions }: SubscriptionTopology): (number | undefined)[] {
+  return partitions === undefined ? [undefined] : Array.from({ length: partitions }, (_, partition) => partition);
 }
 
 function requireStream(streams: ReadonlyMap<string, MemoryStream>, name: string): MemoryStream {

@@ -7,6 +7,7 @@ import {
   attemptStream,
   type DeadLetters,
   defineService,
+  leaseStream,
   openDeadLetters,
   type RunningService,
   run,
@@ -83,7 +84,7 @@ export class Scenario implements AsyncDisposable {
     const connection = await this.subject.createTransport(options).connect({ service: "conformance", logger });
     this.#connections.push(connection);
     await connection.provision({
-      streams: [{ name: this.stream, subjects: [`${this.context}.>`] }, attemptStream],
+      streams: [{ name: this.stream, subjects: [`${this.context}.>`] }, attemptStream, leaseStream],
       subscriptions: [],
     });
     return connection;

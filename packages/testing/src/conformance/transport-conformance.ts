@@ -7,6 +7,7 @@ import { deadLetterCases } from "./dead-letter-cases.ts";
 import { deliveryCases } from "./delivery-cases.ts";
 import { faultCases } from "./fault-cases.ts";
 import { handlingCases } from "./handling-cases.ts";
+import { partitionCases } from "./partition-cases.ts";
 import { publishingCases } from "./publishing-cases.ts";
 import { Scenario } from "./scenario.ts";
 import { scheduleCases } from "./schedule-cases.ts";
@@ -30,6 +31,7 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...deliveryCases,
   ...handlingCases,
   ...deadLetterCases,
+  ...partitionCases,
   ...faultCases,
 ];
 

@@ -72,6 +72,12 @@ class SimulatedConnection implements TransportConnection {
   supports: TransportConnection["supports"] = () => false;
   publishAtomically: TransportConnection["publishAtomically"] = () => Promise.reject(new Error("not simulated"));
   cancelSchedule: TransportConnection["cancelSchedule"] = () => Promise.reject(new Error("not simulated"));
+  consumePartition: TransportConnection["consumePartition"] = () => Promise.reject(new Error("not simulated"));
+
+  get leases(): TransportConnection["leases"] {
+    return this.#broker.leases;
+  }
+
   get stored(): TransportConnection["stored"] {
     return this.#broker.stored;
   }
