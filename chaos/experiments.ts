@@ -1,0 +1,12 @@
+// Every experiment by its name.
+
+import type { Experiment } from "./experiment.ts";
+import { orderAtScale } from "./order-at-scale.ts";
+import { outage } from "./outage.ts";
+import { poison } from "./poison.ts";
+
+export const experiments: Readonly<Record<string, Experiment>> = {
+  order: orderAtScale,
+  outage,
+  poison,
+};
