@@ -30,6 +30,10 @@ export type ErrorCode =
   | "BUS_PUBLISH_INVALID"
   | "BUS_BATCH_INCOMPLETE"
   | "BUS_FEATURE_UNSUPPORTED"
+  | "BUS_PROCEDURE_UNDECLARED"
+  | "BUS_PROCEDURE_UNAVAILABLE"
+  | "BUS_PROCEDURE_FAILED"
+  | "BUS_CALL_CANCELLED"
   | "BUS_FILTER_INVALID"
   | "BUS_REDRIVE_UNKNOWN"
   | "NATS_UNREACHABLE"
@@ -125,6 +129,22 @@ export const errorCodes: Readonly<Record<ErrorCode, ErrorCodeEntry>> = {
   BUS_FEATURE_UNSUPPORTED: {
     retryable: false,
     remedy: "Run a server that has the feature (the details name its first version), or do without it.",
+  },
+  BUS_PROCEDURE_UNDECLARED: {
+    retryable: false,
+    remedy: "Add the procedure to `calls` in defineService: permissions and topology follow from it.",
+  },
+  BUS_PROCEDURE_UNAVAILABLE: {
+    retryable: true,
+    remedy: "Start the service that serves this procedure, or wait until it can take more.",
+  },
+  BUS_PROCEDURE_FAILED: {
+    retryable: true,
+    remedy: "Look at the log of the service that served it, at the trace that the caller's span belongs to.",
+  },
+  BUS_CALL_CANCELLED: {
+    retryable: true,
+    remedy: "Nothing is wrong: the caller no longer waits for the answer.",
   },
   BUS_FILTER_INVALID: {
     retryable: false,

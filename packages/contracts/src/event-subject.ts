@@ -5,6 +5,18 @@ import { ThroughlineError } from "./throughline-error.ts";
 const namePattern = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/;
 const plainToken = /^[A-Za-z0-9_-]+$/;
 
+/** First tokens of subjects that the toolkit uses for itself. */
+const reservedContexts: ReadonlySet<string> = new Set([
+  "attempts",
+  "dead",
+  "dead-audit",
+  "leases",
+  "partition",
+  "redrive",
+  "rpc",
+  "rpc-cancel",
+]);
+
 /** Characters of a key; keeps subjects far below the server's limit of 4 KiB even when each is percent-encoded. */
 export const maxKeyLength = 256;
 
@@ -17,7 +29,13 @@ export function isKebabCase(name: string): boolean {
 export function parseEventType(type: string): { readonly context: string; readonly event: string } {
   const [context, event, ...rest] = type.split(".");
   if (context === undefined || event === undefined || rest.length > 0 || !isKebabCase(context) || !isKebabCase(event)) {
-    throw new ThroughlineError("CONTRACT_NAME_INVALID", `"${type}" is no event type.`, { details: { type } });
+    throw new ThroughlineError("CONTRACT_NAME_INVALID", `"${type}" is not "<context>.<name>".`, { details: { type } });
+  }
+  if (reservedContexts.has(context)) {
+    throw new ThroughlineError("CONTRACT_NAME_INVALID", `"${context}" is a context of the toolkit itself.`, {
+      details: { type, reserved: [...reservedContexts] },
+      remedy: "Give the context another name.",
+    });
   }
   return { context, event };
 }

@@ -27,6 +27,20 @@ export {
 } from "./event-subject.ts";
 export { HeaderList } from "./header-list.ts";
 export { maxBodyBytes, maxBodyDepth, parseJsonBody } from "./json-body.ts";
+export {
+  type AnyProcedureContract,
+  defineProcedure,
+  failWith,
+  isFailureOf,
+  type ProcedureContract,
+  ProcedureError,
+  type ProcedureFailure,
+  type ProcedureOptions,
+  type ProcedureReply,
+  type ProcedureReplyData,
+  type ProcedureRequest,
+  type ProcedureRequestData,
+} from "./procedure-contract.ts";
 export { type FieldIssue, listIssues } from "./schema-validation.ts";
 export { ThroughlineError, type ThroughlineErrorOptions } from "./throughline-error.ts";
 export { formatTraceparent, maxTracestateLength, parseTraceparent, type TraceParent } from "./trace-context.ts";

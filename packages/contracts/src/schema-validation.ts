@@ -18,25 +18,35 @@ export function validateData(
   { version, schema }: { readonly version: number; readonly schema: StandardSchemaV1 },
   data: unknown,
 ): unknown {
-  const result = schema["~standard"].validate(data);
-  return result instanceof Promise
-    ? result.then((settled) => outputOf(type, version, settled))
-    : outputOf(type, version, result);
+  return validateValue(`${type} version ${version}`, schema, data, { type, version });
 }
 
-function outputOf(type: string, version: number, result: StandardSchemaV1.Result<unknown>): unknown {
+/** As `validateData`, for anything that has a schema; `what` and `where` go into the error. @throws CONTRACT_DATA_INVALID */
+export function validateValue(
+  what: string,
+  schema: StandardSchemaV1,
+  value: unknown,
+  where: Readonly<Record<string, unknown>>,
+): unknown {
+  const result = schema["~standard"].validate(value);
+  return result instanceof Promise
+    ? result.then((settled) => outputOf(what, settled, where))
+    : outputOf(what, result, where);
+}
+
+function outputOf(
+  what: string,
+  result: StandardSchemaV1.Result<unknown>,
+  where: Readonly<Record<string, unknown>>,
+): unknown {
   if (result.issues === undefined) {
     return result.value;
   }
   const issues = listIssues(result.issues);
   const summary = issues.map(({ pointer, message }) => `${pointer || "the body"}: ${message}`).join("; ");
-  throw new ThroughlineError(
-    "CONTRACT_DATA_INVALID",
-    `${type} version ${version} does not fit its schema: ${summary}`,
-    {
-      details: { type, version, issues },
-    },
-  );
+  throw new ThroughlineError("CONTRACT_DATA_INVALID", `${what} does not fit its schema: ${summary}`, {
+    details: { ...where, issues },
+  });
 }
 
 /** The issues of a Standard Schema validator with JSON Pointers for places. */

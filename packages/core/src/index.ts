@@ -32,6 +32,7 @@ export {
   policies,
   type RetryPolicy,
 } from "./policies/policy.ts";
+export type { Call, CallOptions } from "./procedures/procedure-client.ts";
 export { type HandlingFacts, handlingHeader } from "./publishing/handling-header.ts";
 export type { PublishAllOptions, PublishOptions } from "./publishing/publish-options.ts";
 export type { MessageSchedule, Schedule } from "./publishing/schedule.ts";
@@ -43,8 +44,12 @@ export {
   type Fence,
   type Handler,
   type HandlerContext,
+  type ProcedureContext,
+  type ProcedureHandler,
   type Publish,
   type PublishAll,
+  type ServedProcedure,
+  type ServeOptions,
   type Service,
   type Subscription,
   type SubscriptionOptions,
@@ -58,10 +63,12 @@ export {
   type ConsumptionHealth,
   type ConsumptionListener,
   type Delivery,
+  type IncomingRequest,
   type LeaseRecord,
   type Leases,
   type OutgoingMessage,
   type PublishReceipt,
+  type ServedEndpoint,
   type StoredMessages,
   type StreamTopology,
   type SubscriptionTopology,

@@ -1,6 +1,6 @@
 // Brings a declared service to life, and ends it cleanly.
 
-import type { AnyEventContract, EventEnvelope } from "@throughline/contracts";
+import type { AnyEventContract, AnyProcedureContract, EventEnvelope } from "@throughline/contracts";
 import { type Clock, systemClock } from "./clock.ts";
 import { deadLetterStream } from "./dead-letters/dead-letter.ts";
 import { attemptStream } from "./delivery/attempt-stream.ts";
@@ -10,6 +10,8 @@ import { subscriptionTopology } from "./delivery/subscription-topology.ts";
 import { Housekeeping } from "./housekeeping.ts";
 import { leaseStream } from "./partitions/lease-stream.ts";
 import { PartitionedRunner } from "./partitions/partitioned-runner.ts";
+import { type Call, ProcedureClient } from "./procedures/procedure-client.ts";
+import { ProcedureServer } from "./procedures/procedure-server.ts";
 import type { PublishEntry } from "./publishing/event-batch.ts";
 import { EventPublisher } from "./publishing/event-publisher.ts";
 import type { CancelSchedule, Publish, PublishAll, Service } from "./service.ts";
@@ -40,12 +42,17 @@ export interface ServiceHealth {
 }
 
 /** A service at work. */
-export interface RunningService<Published extends AnyEventContract = AnyEventContract> extends AsyncDisposable {
+export interface RunningService<
+  Published extends AnyEventContract = AnyEventContract,
+  Called extends AnyProcedureContract = AnyProcedureContract,
+> extends AsyncDisposable {
   readonly name: string;
   /** Publishes an event that no handled event caused: it begins a journey. Declared events only. */
   readonly publish: Publish<Published>;
   readonly publishAll: PublishAll<Published>;
   readonly cancelSchedule: CancelSchedule<Published>;
+  /** Asks another service and waits for its answer. Declared procedures only. */
+  readonly call: Call<Called>;
   health(): ServiceHealth;
   /** Stops pulling, waits for handlers, flushes acks, closes. Safe to call more than once. */
   stop(): Promise<void>;
@@ -70,26 +77,38 @@ export function topologyOf(service: Service): Topology {
  * Connects, provisions what is missing, and starts every subscription; resolves when the service is ready.
  * @throws NATS_… when the transport cannot be reached or provisioned
  */
-export async function run<Published extends AnyEventContract>(
-  service: Service<Published>,
+export async function run<Published extends AnyEventContract, Called extends AnyProcedureContract>(
+  service: Service<Published, Called>,
   options: RunOptions,
-): Promise<RunningService<Published>> {
+): Promise<RunningService<Published, Called>> {
   const { transport, clock = systemClock, signals = true, shutdownGraceMs = 10_000 } = options;
   const logger = (options.logger ?? createConsoleLogger()).child({ service: service.name });
   const connection = await transport.connect({ service: service.name, logger });
   const tracing = new Tracing(connection.peer);
   const { name, publishes } = service;
   const publisher = new EventPublisher({ service: name, publishes, connection, tracing, clock });
+  const client = new ProcedureClient({ service: name, calls: service.calls, connection, tracing });
+  const { procedures } = service;
+  const server = new ProcedureServer({
+    service: name,
+    procedures,
+    connection,
+    publisher,
+    client,
+    tracing,
+    clock,
+    logger,
+  });
   const runnersByName = new Map(
     service.subscriptions.map((subscription) => [
       subscription.name,
-      createRunner({ service: name, subscription, connection, publisher, tracing, clock, logger }),
+      createRunner({ service: name, subscription, connection, publisher, client, tracing, clock, logger }),
     ]),
   );
   const runners = [...runnersByName.values()];
   try {
     await connection.provision(topologyOf(service));
-    await Promise.all(runners.map((runner) => runner.start()));
+    await Promise.all([server.start(), ...runners.map((runner) => runner.start())]);
   } catch (error) {
     await connection.close();
     throw error;
@@ -104,7 +123,11 @@ export async function run<Published extends AnyEventContract>(
     phase = "draining";
     removeSignals();
     await options.beforeStop?.();
-    await Promise.all([housekeeping.stop(), ...runners.map((runner) => runner.stop(shutdownGraceMs))]);
+    await Promise.all([
+      housekeeping.stop(),
+      server.stop(shutdownGraceMs),
+      ...runners.map((runner) => runner.stop(shutdownGraceMs)),
+    ]);
     publisher.stop();
     await connection.close();
     phase = "stopped";
@@ -125,6 +148,7 @@ export async function run<Published extends AnyEventContract>(
       publisher.publish(contract, data, options) as Promise<EventEnvelope<typeof contract.type>>,
     publishAll: (events, options) => publisher.publishAll(events as readonly PublishEntry[], options),
     cancelSchedule: (contract, name) => publisher.cancelSchedule(contract, name),
+    call: (procedure, request, options) => client.call(procedure, request, options) as never,
     health: () => {
       const subscriptions = Object.fromEntries(runners.map((runner) => [runner.durable, runner.health()]));
       const transportHealth = connection.health();

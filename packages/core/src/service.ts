@@ -2,19 +2,27 @@
 
 import {
   type AnyEventContract,
+  type AnyProcedureContract,
   type EventData,
   type EventEnvelope,
   type EventInput,
   isKebabCase,
+  type ProcedureReply,
+  type ProcedureRequestData,
   ThroughlineError,
   type WireHeaders,
 } from "@throughline/contracts";
 import { definePolicy, type Policy, type PolicyOptions } from "./policies/policy.ts";
+import type { Call } from "./procedures/procedure-client.ts";
 import type { PublishAllOptions, PublishOptions } from "./publishing/publish-options.ts";
 import type { Logger } from "./telemetry/logger.ts";
 
 /** What a handler is given beside the data. */
-export interface HandlerContext<Published extends AnyEventContract = AnyEventContract, Type extends string = string> {
+export interface HandlerContext<
+  Published extends AnyEventContract = AnyEventContract,
+  Type extends string = string,
+  Called extends AnyProcedureContract = AnyProcedureContract,
+> {
   /** The envelope of the event at hand. */
   readonly event: EventEnvelope<Type>;
   /** 1 on the first; counts what failed before, here or in another process. A delivery that nobody tried costs none. */
@@ -37,6 +45,24 @@ export interface HandlerContext<Published extends AnyEventContract = AnyEventCon
   readonly publish: Publish<Published>;
   readonly publishAll: PublishAll<Published>;
   readonly cancelSchedule: CancelSchedule<Published>;
+  /** Asks another service; never longer than this attempt may take. */
+  readonly call: Call<Called>;
+}
+
+/** What the handler of a procedure is given beside the request. */
+export interface ProcedureContext<
+  Published extends AnyEventContract = AnyEventContract,
+  Called extends AnyProcedureContract = AnyProcedureContract,
+> {
+  /** Aborts when the caller no longer waits, the time is over, or the service stops. */
+  readonly signal: AbortSignal;
+  readonly log: Logger;
+  /** When nobody waits for the answer any more, in ms since 1970. */
+  readonly deadlineMs: number;
+  readonly headers: WireHeaders;
+  readonly publish: Publish<Published>;
+  readonly publishAll: PublishAll<Published>;
+  readonly call: Call<Called>;
 }
 
 /** Tells a late worker of a partition from the one that took it over. */
@@ -80,10 +106,36 @@ export type CancelSchedule<Published extends AnyEventContract> = <Contract exten
 ) => Promise<boolean>;
 
 /** Handles one event. Returning acks it; throwing leads to a retry, or to the dead letters. */
-export type Handler<Contract extends AnyEventContract, Published extends AnyEventContract> = (
-  data: EventData<Contract>,
-  context: HandlerContext<Published, Contract["type"]>,
-) => unknown;
+export type Handler<
+  Contract extends AnyEventContract,
+  Published extends AnyEventContract,
+  Called extends AnyProcedureContract = AnyProcedureContract,
+> = (data: EventData<Contract>, context: HandlerContext<Published, Contract["type"], Called>) => unknown;
+
+/** Answers one question. Throw `failWith(…)` for an answer that the procedure declares as an error. */
+export type ProcedureHandler<
+  Procedure extends AnyProcedureContract,
+  Published extends AnyEventContract,
+  Called extends AnyProcedureContract,
+> = (
+  request: ProcedureRequestData<Procedure>,
+  context: ProcedureContext<Published, Called>,
+) => ProcedureReply<Procedure> | PromiseLike<ProcedureReply<Procedure>>;
+
+export interface ServeOptions {
+  /** Its time-out bounds an answer, its bulkhead how many are worked on. Default: `policies.standard`. */
+  readonly policy?: Policy | PolicyOptions;
+  /** Answers at a time; more are refused, so that the caller can ask another instance. Default: the bulkhead, else 64. */
+  readonly concurrency?: number;
+}
+
+/** A procedure as it is served, with every default filled in. */
+export interface ServedProcedure {
+  readonly procedure: AnyProcedureContract;
+  readonly policy: Policy;
+  readonly concurrency: number;
+  readonly handler: ProcedureHandler<AnyProcedureContract, AnyEventContract, AnyProcedureContract>;
+}
 
 export interface SubscriptionOptions {
   /** Names the durable consumer `<service>-<name>`. Default: the event's name, `placed` for `orders.placed`. */
@@ -131,33 +183,68 @@ type OneOf<Contracts> = Contracts extends readonly (infer Contract extends AnyEv
     : never;
 
 /** A declared service; `run` brings it to life. */
-export interface Service<Published extends AnyEventContract = AnyEventContract> {
+export interface Service<
+  Published extends AnyEventContract = AnyEventContract,
+  Called extends AnyProcedureContract = AnyProcedureContract,
+> {
   readonly name: string;
   readonly publishes: readonly Published[];
+  readonly calls: readonly Called[];
   readonly subscriptions: readonly Subscription[];
+  readonly procedures: readonly ServedProcedure[];
   /** Subscribes to one event, or to several of one context that share a durable consumer. @throws BUS_SERVICE_INVALID */
   on<const Contracts extends AnyEventContract | readonly AnyEventContract[]>(
     contracts: Contracts,
-    handler: Handler<OneOf<Contracts>, Published>,
+    handler: Handler<OneOf<Contracts>, Published, Called>,
   ): this;
   on<const Contracts extends AnyEventContract | readonly AnyEventContract[]>(
     contracts: Contracts,
     options: SubscriptionOptions,
-    handler: Handler<OneOf<Contracts>, Published>,
+    handler: Handler<OneOf<Contracts>, Published, Called>,
+  ): this;
+  /** Answers a procedure; instances share the questions. @throws BUS_SERVICE_INVALID */
+  serve<Procedure extends AnyProcedureContract>(
+    procedure: Procedure,
+    handler: ProcedureHandler<Procedure, Published, Called>,
+  ): this;
+  serve<Procedure extends AnyProcedureContract>(
+    procedure: Procedure,
+    options: ServeOptions,
+    handler: ProcedureHandler<Procedure, Published, Called>,
   ): this;
 }
 
-/** Declares a service by its kebab-case name and the events it may publish. @throws BUS_SERVICE_INVALID */
-export function defineService<const Contracts extends readonly AnyEventContract[] = readonly []>(
+/**
+ * Declares a service by its kebab-case name, the events it may publish and the procedures it may call.
+ * @throws BUS_SERVICE_INVALID
+ */
+export function defineService<
+  const Contracts extends readonly AnyEventContract[] = readonly [],
+  const Procedures extends readonly AnyProcedureContract[] = readonly [],
+>(
   name: string,
-  options: { readonly publishes?: Contracts } = {},
-): Service<Contracts[number]> {
+  options: { readonly publishes?: Contracts; readonly calls?: Procedures } = {},
+): Service<Contracts[number], Procedures[number]> {
   requireKebabCase("service", name);
   const subscriptions: Subscription[] = [];
+  const procedures: ServedProcedure[] = [];
   const service: Service = {
     name,
     publishes: options.publishes ?? [],
+    calls: options.calls ?? [],
     subscriptions,
+    procedures,
+    serve(procedure: AnyProcedureContract, ...rest: unknown[]) {
+      const handler = rest.pop() as ServedProcedure["handler"];
+      const [serveOptions = {}] = rest as [ServeOptions?];
+      if (procedures.some((other) => other.procedure.name === procedure.name)) {
+        throw invalidService(name, `it serves ${procedure.name} twice`);
+      }
+      const policy = isPolicy(serveOptions.policy) ? serveOptions.policy : definePolicy(serveOptions.policy);
+      const concurrency = serveOptions.concurrency ?? policy.bulkhead?.limit ?? 64;
+      procedures.push({ procedure, policy, concurrency, handler });
+      return service;
+    },
     on(contracts: unknown, ...rest: unknown[]) {
       const handler = rest.pop() as Subscription["handler"];
       const [subscriptionOptions = {}] = rest as [SubscriptionOptions?];
@@ -166,7 +253,7 @@ export function defineService<const Contracts extends readonly AnyEventContract[
       return service;
     },
   };
-  return service as unknown as Service<Contracts[number]>;
+  return service as unknown as Service<Contracts[number], Procedures[number]>;
 }
 
 function createSubscription(

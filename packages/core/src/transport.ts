@@ -48,6 +48,19 @@ export interface TransportConnection {
     afterMs: number,
     listener: ConsumptionListener,
   ): Promise<Consumption>;
+  /**
+   * One question to whoever serves its subject; resolves with the answer, whatever it says. When `signal` aborts, whoever
+   * works on it is told. Rejects with BUS_PROCEDURE_UNAVAILABLE where nobody is there, BUS_CALL_TIMEOUT.
+   */
+  request(
+    request: Omit<WireMessage, "body"> & { readonly body: string },
+    options: { readonly timeoutMs: number; readonly signal: AbortSignal },
+  ): Promise<Pick<WireMessage, "headers" | "body">>;
+  /** Serves endpoints, sharing their load with the other instances of the service; can be discovered where that exists. */
+  serve(
+    served: { readonly service: string; readonly endpoints: readonly ServedEndpoint[] },
+    onRequest: (request: IncomingRequest) => void,
+  ): Promise<{ stop(): Promise<void> }>;
   /** Who has which partition. */
   readonly leases: Leases;
   /** What streams hold, for whoever looks after them. */
@@ -164,6 +177,20 @@ export interface StoredMessages {
   count(stream: string, subject: string): Promise<number>;
   /** The sequence of the newest message that was ever stored; 0 for an empty stream. */
   lastSequence(stream: string): Promise<number>;
+}
+
+export interface ServedEndpoint {
+  readonly name: string;
+  readonly subject: string;
+}
+
+/** One question that this instance has to answer. */
+export interface IncomingRequest {
+  readonly message: WireMessage;
+  /** `failure` is what made the answer an error, for statistics. */
+  respond(headers: ReadonlyMap<string, string>, body: string, failure?: unknown): void;
+  /** The caller no longer waits. */
+  onCancel(listener: () => void): void;
 }
 
 /** A record that instances share; its revision grows with every write in its group. */

@@ -15,10 +15,12 @@ import type {
 import { ConfirmedPublisher } from "./confirmed-publisher.ts";
 import { advisoryStream, watchExhausted } from "./exhausted-deliveries.ts";
 import { JetStreamApi } from "./jetstream-api.ts";
+import { NatsService } from "./nats-service.ts";
 import { followStatus, openConnection } from "./open-connection.ts";
 import { partitionTopology, provisionPartitions, unwrapPartition } from "./partition-queue.ts";
 import { provisionConsumer, provisionStream, type StreamOptions } from "./provisioning.ts";
 import { type ConsumerPolicy, PullConsumption } from "./pull-consumption.ts";
+import { sendRequest } from "./request-reply.ts";
 import { type ServerFeature, ServerFeatures } from "./server-features.ts";
 import { StoredAttempts } from "./stored-attempts.ts";
 import { StoredLeases } from "./stored-leases.ts";
@@ -84,6 +86,7 @@ async function connectService(
     timeoutMs: options.publishTimeoutMs ?? 30_000,
   });
   const consumptions = new Set<PullConsumption>();
+  const services = new Set<NatsService>();
   let connected = true;
   let provisioned: readonly StreamTopology[] = [];
   const streamsCreated = new Map<string, string>();
@@ -165,6 +168,13 @@ async function connectService(
       features.require("atomicBatch", "atomic batches");
       await publisher.publishAtomically(messages);
     },
+    request: (request, requestOptions) => sendRequest(connection, request, requestOptions),
+    async serve(served, onRequest) {
+      const natsService = new NatsService({ connection, ...served, onRequest });
+      services.add(natsService);
+      await connection.flush();
+      return natsService;
+    },
     attempts,
     stored,
     leases: new StoredLeases(connection, stored),
@@ -189,6 +199,9 @@ async function connectService(
     async close() {
       for (const consumption of [...consumptions]) {
         await consumption.stop();
+      }
+      for (const natsService of services) {
+        natsService.leave();
       }
       publisher.close();
       if (!connection.isClosed()) {

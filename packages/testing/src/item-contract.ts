@@ -10,7 +10,7 @@ export interface Item {
 
 export type ItemContract = EventContract<string, Item, Item>;
 
-const itemSchema: StandardSchemaV1<Item, Item> = {
+export const itemSchema: StandardSchemaV1<Item, Item> = {
   "~standard": {
     version: 1,
     vendor: "throughline",

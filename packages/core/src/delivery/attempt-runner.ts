@@ -3,6 +3,7 @@
 import type { Span } from "@opentelemetry/api";
 import { ThroughlineError } from "@throughline/contracts";
 import type { Clock } from "../clock.ts";
+import type { ProcedureClient } from "../procedures/procedure-client.ts";
 import type { EventPublisher } from "../publishing/event-publisher.ts";
 import type { Fence, Subscription } from "../service.ts";
 import type { Logger } from "../telemetry/logger.ts";
@@ -13,6 +14,7 @@ import type { Handling } from "./handling.ts";
 export interface AttemptRunnerParts {
   readonly subscription: Subscription;
   readonly publisher: EventPublisher;
+  readonly client: ProcedureClient;
   readonly tracing: Tracing;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -33,10 +35,10 @@ export class AttemptRunner {
   readonly #shared: AttemptParts;
 
   constructor(parts: AttemptRunnerParts, listener: AttemptListener) {
-    const { subscription, publisher, logger, ownership } = parts;
+    const { subscription, publisher, client, clock, logger, ownership } = parts;
     this.#parts = parts;
     this.#listener = listener;
-    this.#shared = { durable: subscription.durable, publisher, logger, fence: ownership?.fence };
+    this.#shared = { durable: subscription.durable, publisher, client, clock, logger, fence: ownership?.fence };
   }
 
   readonly run = (handling: Handling): void => {

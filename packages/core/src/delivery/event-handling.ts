@@ -11,7 +11,9 @@ import {
   type WireHeaders,
   type WireMessage,
 } from "@throughline/contracts";
+import type { Clock } from "../clock.ts";
 import { handlingScope } from "../policies/handling-scope.ts";
+import type { ProcedureClient } from "../procedures/procedure-client.ts";
 import type { PublishEntry } from "../publishing/event-batch.ts";
 import type { EventPublisher, PublishingCause } from "../publishing/event-publisher.ts";
 import type { Fence, HandlerContext, Subscription } from "../service.ts";
@@ -91,6 +93,8 @@ async function readUnversioned(contract: AnyEventContract, received: ReceivedEve
 
 /** What all attempts of one subscription share. */
 export interface AttemptParts {
+  readonly client: ProcedureClient;
+  readonly clock: Clock;
   readonly fence: Fence | undefined;
   readonly durable: string;
   readonly publisher: EventPublisher;
@@ -137,6 +141,14 @@ export class AttemptContext implements HandlerContext, PublishingCause {
 
   get publishAll(): HandlerContext["publishAll"] {
     return (events, options) => this.#parts.publisher.publishAll(events as readonly PublishEntry[], options, this);
+  }
+
+  get call(): HandlerContext["call"] {
+    return (procedure, request, options) => this.#parts.client.call(procedure, request, options) as never;
+  }
+
+  remainingMs(): number {
+    return this.deadlineMs - this.#parts.clock.now();
   }
 
   get cancelSchedule(): HandlerContext["cancelSchedule"] {

@@ -4,6 +4,7 @@ import { type StoredAt, type StoredWireMessage, ThroughlineError } from "@throug
 import { type Clock, systemClock } from "../clock.ts";
 import type { AttemptRecord, LeaseRecord, SubscriptionTopology, Transport, TransportConnection } from "../transport.ts";
 import { MemoryDurable } from "./memory-durable.ts";
+import { MemoryProcedures } from "./memory-procedures.ts";
 import { MemorySchedules } from "./memory-schedules.ts";
 import { MemoryStream, matchesSubject, type StoredMessage } from "./memory-stream.ts";
 
@@ -18,6 +19,7 @@ export function createMemoryTransport({ clock = systemClock }: { readonly clock?
   const streams = new Map<string, MemoryStream>();
   const durables = new Map<string, MemoryDurable>();
 
+  const procedures = new MemoryProcedures();
   const leases = new Map<string, Map<string, LeaseRecord>>();
   let leaseRevision = 0;
   const attempts = new Map<string, AttemptRecord>();
@@ -75,6 +77,8 @@ export function createMemoryTransport({ clock = systemClock }: { readonly clock?
           stream.store(message, now);
         }
       },
+      request: (request, options) => procedures.request(request, options),
+      serve: async ({ endpoints }, onRequest) => procedures.serve(endpoints, onRequest),
       stored: {
         async *read(stream, subject, fromSequence = 1) {
           for (const message of [...(streams.get(stream)?.messages ?? [])]) {

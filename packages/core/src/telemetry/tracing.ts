@@ -17,7 +17,14 @@ import {
   type Tracer,
   trace,
 } from "@opentelemetry/api";
-import { type EventEnvelope, formatTraceparent, parseTraceparent, scheduledBy } from "@throughline/contracts";
+import {
+  type AnyProcedureContract,
+  type EventEnvelope,
+  formatTraceparent,
+  parseTraceparent,
+  scheduledBy,
+  type WireHeaders,
+} from "@throughline/contracts";
 import { isRedriven } from "../dead-letters/redrive-message.ts";
 import type { Delivery, TransportPeer } from "../transport.ts";
 import { attributeNames as names } from "./telemetry-names.ts";
@@ -27,16 +34,16 @@ const maxNames = 1_000;
 export class Tracing {
   readonly #tracer: Tracer = trace.getTracer("@throughline/core");
   readonly #peer: Attributes;
+  readonly #server: Attributes;
   /** `process <type>` by type: a service handles few types, over and over. */
   readonly #processNames = new Map<string, string>();
 
   constructor({ system, address, port }: TransportPeer) {
-    this.#peer = {
-      [names.system]: system,
-      [names.systemName]: system,
+    this.#server = {
       ...(address === undefined ? undefined : { [names.serverAddress]: address }),
       ...(port === undefined ? undefined : { [names.serverPort]: port }),
     };
+    this.#peer = { [names.system]: system, [names.systemName]: system, ...this.#server };
   }
 
   /** The PRODUCER span of one publication, child of whatever runs. */
@@ -101,6 +108,20 @@ export class Tracing {
     return span;
   }
 
+  /** The CLIENT span of one question. @see https://opentelemetry.io/docs/specs/semconv/rpc/rpc-spans/ */
+  startCall({ name, context }: AnyProcedureContract): Span {
+    const attributes = { ...this.#server, ...rpcAttributes(name, context) };
+    return this.#tracer.startSpan(name, { kind: SpanKind.CLIENT, attributes }, contextApi.active());
+  }
+
+  /** The SERVER span of one answer, child of the caller's. */
+  startServe({ name, context }: AnyProcedureContract, headers: WireHeaders): Span {
+    const caller = readSpanContext(headers.get("traceparent"), headers.get("tracestate"));
+    const parent = caller === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, caller);
+    const attributes = { ...this.#server, ...rpcAttributes(name, context) };
+    return this.#tracer.startSpan(name, { kind: SpanKind.SERVER, attributes }, parent);
+  }
+
   #processName(type: string): string {
     let name = this.#processNames.get(type);
     if (name === undefined) {
@@ -117,6 +138,10 @@ export class Tracing {
       setEventAttributes(span, envelope, bodyBytes);
     }
   }
+}
+
+function rpcAttributes(name: string, context: string): Attributes {
+  return { [names.rpcSystem]: "nats", [names.rpcService]: context, [names.rpcMethod]: name.slice(context.length + 1) };
 }
 
 /** The active context with `span` in it, for a handler and the spans that it starts. */

@@ -46,7 +46,7 @@ export class Scenario implements AsyncDisposable {
 
   async start<Declared extends Service>(
     service: Declared,
-  ): Promise<Declared extends Service<infer Published> ? RunningService<Published> : never> {
+  ): Promise<Declared extends Service<infer Published, infer Called> ? RunningService<Published, Called> : never> {
     const transport = this.subject.createTransport();
     const running = await run(service as Service, {
       transport,

@@ -8,6 +8,7 @@ import { deliveryCases } from "./delivery-cases.ts";
 import { faultCases } from "./fault-cases.ts";
 import { handlingCases } from "./handling-cases.ts";
 import { partitionCases } from "./partition-cases.ts";
+import { procedureCases } from "./procedure-cases.ts";
 import { publishingCases } from "./publishing-cases.ts";
 import { Scenario } from "./scenario.ts";
 import { scheduleCases } from "./schedule-cases.ts";
@@ -32,6 +33,7 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...handlingCases,
   ...deadLetterCases,
   ...partitionCases,
+  ...procedureCases,
   ...faultCases,
 ];
 

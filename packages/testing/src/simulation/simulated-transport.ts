@@ -74,6 +74,9 @@ class SimulatedConnection implements TransportConnection {
   cancelSchedule: TransportConnection["cancelSchedule"] = () => Promise.reject(new Error("not simulated"));
   consumePartition: TransportConnection["consumePartition"] = () => Promise.reject(new Error("not simulated"));
 
+  request: TransportConnection["request"] = () => Promise.reject(new Error("not simulated"));
+  serve: TransportConnection["serve"] = () => Promise.reject(new Error("not simulated"));
+
   get leases(): TransportConnection["leases"] {
     return this.#broker.leases;
   }
