@@ -153,6 +153,8 @@ export interface AttemptRecord {
   readonly failures: number;
   /** Attempts since then that began alone in their process and never ended: it died each time. */
   readonly starts: number;
+  /** Deliveries that were given back without having been tried. */
+  readonly returned: number;
   /** When it was written, in ms since 1970. */
   readonly atMs: number;
   /** The last failure. */

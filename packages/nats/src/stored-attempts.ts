@@ -37,7 +37,7 @@ export class StoredAttempts implements AttemptRecords {
       subject,
       headers: new Map(),
       body: JSON.stringify(record),
-      messageId: `${subject}:${record.failures}:${record.starts}:${record.atMs}`,
+      messageId: `${subject}:${record.failures}:${record.starts}:${record.returned}:${record.atMs}`,
       orderKey: subject,
     });
   }

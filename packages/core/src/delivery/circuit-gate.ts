@@ -18,7 +18,9 @@ export interface GateParts {
   readonly lanes: Lanes<Handling>;
   readonly intake: Intake;
   readonly metrics: SubscriptionMetrics;
-  readonly giveBack: (handlings: readonly Handling[], late: readonly Delivery[]) => void;
+  readonly giveBack: (handlings: readonly Handling[], late: readonly Delivery[]) => Promise<void>;
+  /** Something that waits to run alone, which a probe does. */
+  readonly takeSuspect: () => Handling | undefined;
   readonly countHeld: () => number;
   readonly closed: () => void;
 }
@@ -133,7 +135,7 @@ export class CircuitGate {
       lanes.hold();
     }
     const waiting = lanes.takeWaiting(({ hasBegun }) => hasBegun);
-    intake.close((late) => giveBack(waiting, late));
+    intake.close("circuit", (late) => giveBack(waiting, late));
     if (scope === "fleet") {
       this.#tellFleet(() => intake.consumption?.holdFleet(halfOpenAfterMs + fleetSlackMs));
     }
@@ -142,7 +144,8 @@ export class CircuitGate {
   #findProbe(): void {
     this.#parts.metrics.circuitEntered("half-open");
     this.#cancelWait();
-    const fresh = this.#held.find((handling) => !this.#probed.has(handling)) ?? this.#parts.lanes.takeNext();
+    const { takeSuspect, lanes } = this.#parts;
+    const fresh = this.#held.find((handling) => !this.#probed.has(handling)) ?? takeSuspect() ?? lanes.takeNext();
     if (fresh !== undefined) {
       this.#tryWith(fresh);
     } else if (this.#held.length < maxHeldProbes) {
@@ -188,7 +191,7 @@ export class CircuitGate {
       this.#isHolding = false;
       lanes.lift();
     }
-    intake.open(countHeld);
+    intake.open("circuit", countHeld);
     closed();
   }
 

@@ -4,8 +4,6 @@ import type { AttemptRecord, Delivery } from "../transport.ts";
 import type { AttemptContext } from "./event-handling.ts";
 import type { LaneTask } from "./lanes.ts";
 
-/** Deliveries beyond the first that nobody explained, from which on a message may be what killed its process. */
-const suspiciousRedeliveries = 2;
 /** So often a message may begin alone in a process and never end. */
 const maxLonelyStarts = 3;
 
@@ -31,6 +29,7 @@ export class Handling implements LaneTask {
   readonly #run: (handling: Handling) => void;
   #failures = 0;
   #lonelyStarts = 0;
+  #returned = 0;
   #isKnown: boolean;
 
   constructor(delivery: Delivery, now: number, run: (handling: Handling) => void) {
@@ -60,9 +59,9 @@ export class Handling implements LaneTask {
     return this.#isKnown;
   }
 
-  /** It came again and again although no attempt failed: something keeps ending before its outcome is told. */
+  /** It came again although no attempt failed and nobody gave it back: its process may have died of it. */
   get isSuspect(): boolean {
-    return this.delivery.attempt - 1 - this.#failures >= suspiciousRedeliveries && !this.killsItsProcess;
+    return this.delivery.attempt - 1 > this.#failures + this.#returned && !this.killsItsProcess;
   }
 
   get killsItsProcess(): boolean {
@@ -73,6 +72,17 @@ export class Handling implements LaneTask {
     return this.#lonelyStarts;
   }
 
+  /** What the next process that gets it has to know. */
+  record(atMs: number, error?: AttemptRecord["error"]): AttemptRecord {
+    const counts = { failures: this.#failures, starts: this.#lonelyStarts, returned: this.#returned };
+    return { ...counts, atMs, ...(error && { error }) };
+  }
+
+  /** It is given back without having been tried. */
+  countReturn(): void {
+    this.#returned++;
+  }
+
   /** What earlier deliveries came to. Where that cannot be read, each of them counts as an attempt. */
   learn(record: AttemptRecord | "none" | "unreadable"): void {
     this.#isKnown = true;
@@ -81,6 +91,7 @@ export class Handling implements LaneTask {
     } else if (record !== "none") {
       this.#failures = record.failures;
       this.#lonelyStarts = record.starts;
+      this.#returned = record.returned;
     }
   }
 

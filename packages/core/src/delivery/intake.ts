@@ -3,8 +3,12 @@
 import type { Consumption, ConsumptionHealth, Delivery } from "../transport.ts";
 import type { Handling } from "./handling.ts";
 
+/** Why nothing is asked for; what closed it has to open it again. */
+export type ClosingReason = "circuit" | "isolation";
+
 export class Intake {
   readonly #capacity: number;
+  readonly #closedBy = new Set<ClosingReason>();
   #consumption: Consumption | undefined;
   /** "one" while a single delivery is asked for, to probe with. */
   #width: "all" | "one" | "none" = "none";
@@ -69,20 +73,26 @@ export class Intake {
   }
 
   /** Asks for nothing any more; `whenQuiet` gets what still arrived meanwhile. */
-  close(whenQuiet: (late: readonly Delivery[]) => void): void {
+  close(reason: ClosingReason, whenQuiet: (late: readonly Delivery[]) => Promise<void>): void {
+    this.#closedBy.add(reason);
     this.#width = "none";
     this.#newestChange++;
     this.#change(async () => {
       this.#width = "none";
       this.#isProbeOnItsWay = false;
-      this.#isPaused = true;
-      await this.#consumption?.pause();
-      whenQuiet(this.#takeLate());
+      if (!this.#isPaused) {
+        this.#isPaused = true;
+        await this.#consumption?.pause();
+      }
+      await whenQuiet(this.#takeLate());
     });
   }
 
-  /** Asks for a single delivery. */
+  /** Asks for a single delivery, for a circuit that is the only reason not to ask for more. */
   askForOne(): void {
+    if (this.#closedBy.has("isolation")) {
+      return;
+    }
     this.#changeUnlessStopped(() => {
       this.#resume();
       this.#width = "one";
@@ -90,8 +100,12 @@ export class Intake {
     });
   }
 
-  /** Asks for as many as can be worked on beside what `countHeld` says is here already. */
-  open(countHeld: () => number): void {
+  /** Asks for as many as can be worked on beside what `countHeld` says is here already, unless there is another reason. */
+  open(reason: ClosingReason, countHeld: () => number): void {
+    this.#closedBy.delete(reason);
+    if (this.#closedBy.size > 0) {
+      return;
+    }
     this.#changeUnlessStopped(() => {
       this.#resume();
       this.#width = "all";

@@ -4,30 +4,42 @@
 import type { Handling } from "./handling.ts";
 import type { Lanes } from "./lanes.ts";
 
+export interface IsolationParts {
+  readonly lanes: Lanes<Handling>;
+  readonly mayBegin: () => boolean;
+  readonly begin: (handling: Handling) => void;
+  /** What else is here would die with the process: it is given back, and nothing more is asked for. */
+  readonly closeIntake: () => void;
+  readonly openIntake: () => void;
+}
+
 export class Isolation {
-  readonly #lanes: Lanes<Handling>;
-  readonly #mayBegin: () => boolean;
-  readonly #begin: (handling: Handling) => void;
+  readonly #parts: IsolationParts;
   readonly #suspects: Handling[] = [];
   #current: Handling | undefined = undefined;
   #isHolding = false;
 
-  constructor(lanes: Lanes<Handling>, mayBegin: () => boolean, begin: (handling: Handling) => void) {
-    this.#lanes = lanes;
-    this.#mayBegin = mayBegin;
-    this.#begin = begin;
+  constructor(parts: IsolationParts) {
+    this.#parts = parts;
   }
 
   /** The suspect keeps its key, gives up its slot and waits until nothing else runs. */
   add(handling: Handling): void {
+    const { lanes, closeIntake } = this.#parts;
     this.#suspects.push(handling);
     handling.state = "parked";
     if (!this.#isHolding) {
       this.#isHolding = true;
-      this.#lanes.hold();
+      lanes.hold();
+      closeIntake();
     }
-    this.#lanes.park();
+    lanes.park();
     this.advance();
+  }
+
+  /** One of those that wait, to be the probe of a circuit: that one runs alone as well. */
+  takeSuspect(): Handling | undefined {
+    return this.#suspects.shift();
   }
 
   /** To be called whenever a handling has ended or was parked. */
@@ -35,16 +47,19 @@ export class Isolation {
     if (ended !== undefined && ended === this.#current) {
       this.#current = undefined;
     }
-    if (!this.#isHolding || this.#current !== undefined || this.#lanes.running > 0 || !this.#mayBegin()) {
+    const { lanes, mayBegin, begin, openIntake } = this.#parts;
+    if (!this.#isHolding || this.#current !== undefined || lanes.running > 0 || !mayBegin()) {
       return;
     }
     this.#current = this.#suspects.shift();
     if (this.#current === undefined) {
       this.#isHolding = false;
-      this.#lanes.lift();
+      openIntake();
+      // What starts now may be the next suspect.
+      lanes.lift();
     } else {
       this.#current.state = "busy";
-      this.#begin(this.#current);
+      begin(this.#current);
     }
   }
 }

@@ -43,6 +43,8 @@ const deadLetterRetryMs = 2_000;
  * 250 ms ago, where nobody would answer before the ack wait is over.
  */
 const giveBackDelayMs = 300;
+/** Giving back goes on without notes when they take longer than this. */
+const noteAtMostMs = 2_000;
 /** Events held at a time, those that wait behind their key included; beyond that, a busy key does slow others down. */
 const maxHeld = 4_096;
 const maxHeldBytes = 64 * 1_048_576;
@@ -76,11 +78,16 @@ export class SubscriptionRunner implements Runner {
     const concurrency = Math.ceil(subscription.concurrency / (parts.share ?? 1));
     this.#lanes = new Lanes(concurrency);
     this.#intake = new Intake(Math.max(64, concurrency * 2));
-    this.#isolation = new Isolation(
-      this.#lanes,
-      () => !this.#draining && this.#circuit?.isOpen !== true,
-      (handling) => void this.#startAlone(handling),
-    );
+    this.#isolation = new Isolation({
+      lanes: this.#lanes,
+      mayBegin: () => !this.#draining && this.#circuit?.isOpen !== true,
+      begin: (handling) => void this.#startAlone(handling),
+      closeIntake: () => {
+        const waiting = this.#lanes.takeWaiting(({ hasBegun }) => hasBegun);
+        this.#intake.close("isolation", (late) => this.#giveBack(waiting, late, 0));
+      },
+      openIntake: () => this.#intake.open("isolation", () => this.#countHeld()),
+    });
     const { breaker } = subscription.policy;
     this.#circuit =
       breaker &&
@@ -89,6 +96,7 @@ export class SubscriptionRunner implements Runner {
         intake: this.#intake,
         metrics: this.#metrics,
         giveBack: (handlings, late) => this.#giveBack(handlings, late, 0),
+        takeSuspect: () => this.#isolation.takeSuspect(),
         countHeld: () => this.#countHeld(),
         closed: () => this.#isolation.advance(),
       });
@@ -128,7 +136,7 @@ export class SubscriptionRunner implements Runner {
     }
     const late = await this.#intake.stop();
     const idle = [...this.#handlings.values()].filter(({ state }) => state !== "busy");
-    this.#giveBack(idle, late, giveBackDelayMs);
+    await this.#giveBack(idle, late, giveBackDelayMs);
     await this.#waitUntilIdle(graceMs);
     this.#cancelSweep?.();
   }
@@ -184,8 +192,7 @@ export class SubscriptionRunner implements Runner {
   readonly #start = (handling: Handling): void => {
     if (this.#parts.ownership?.isValid() === false) {
       // Somebody else may have the partition by now.
-      handling.delivery.retry(giveBackDelayMs);
-      this.#finish(handling, false);
+      void this.#returnUntried(handling, giveBackDelayMs);
     } else if (!handling.isKnown) {
       void this.#learn(handling).then(() => this.#start(handling));
     } else if (!handling.isSuspect || handling.isAlone) {
@@ -194,8 +201,7 @@ export class SubscriptionRunner implements Runner {
       // Nothing runs beside a probe anyway.
       void this.#noteLonelyStart(handling).then(() => this.#attempts.run(handling));
     } else if (this.#draining) {
-      handling.delivery.retry(giveBackDelayMs);
-      this.#finish(handling, false);
+      void this.#returnUntried(handling, giveBackDelayMs);
     } else {
       this.#isolation.add(handling);
     }
@@ -231,12 +237,7 @@ export class SubscriptionRunner implements Runner {
 
   async #writeRecord(handling: Handling, error?: Error): Promise<void> {
     const { connection, subscription, clock } = this.#parts;
-    const record = {
-      failures: handling.attempt - 1,
-      starts: handling.lonelyStarts,
-      atMs: clock.now(),
-      ...(error && { error: { name: errorType(error), message: error.message } }),
-    };
+    const record = handling.record(clock.now(), error && { name: errorType(error), message: error.message });
     try {
       await connection.attempts.write(subscription.durable, handling.delivery.storedAt, record);
     } catch (failure) {
@@ -329,13 +330,17 @@ export class SubscriptionRunner implements Runner {
 
   /** `failure`: what makes this an attempt that counts. */
   async #retry(handling: Handling, delayMs: number, failure: Error | undefined): Promise<void> {
+    const staysHere = !this.#draining && this.#parts.subscription.order === "key";
     if (failure !== undefined) {
       handling.countFailure();
       await this.#writeRecord(handling, failure);
-    } else {
+    } else if (staysHere) {
       this.#endLonelyStart(handling);
+    } else {
+      await this.#returnUntried(handling, delayMs);
+      return;
     }
-    if (this.#draining || this.#parts.subscription.order === "none") {
+    if (!staysHere) {
       handling.delivery.retry(delayMs);
       this.#finish(handling, false);
       return;
@@ -395,15 +400,40 @@ export class SubscriptionRunner implements Runner {
     this.#handlings.delete(idOf(handling.delivery));
   }
 
+  /** Nobody tried it, and whoever gets it next is told so. */
+  async #returnUntried(handling: Handling, delayMs: number): Promise<void> {
+    await this.#noteReturns([handling]);
+    handling.delivery.retry(delayMs);
+    this.#finish(handling, false);
+  }
+
   /** In the order of the stream, so that a key's events come again in theirs. */
-  #giveBack(handlings: readonly Handling[], late: readonly Delivery[], delayMs: number): void {
-    const deliveries = [...handlings.map(({ delivery }) => delivery), ...late];
-    for (const delivery of deliveries.sort((a, b) => a.storedAt.sequence - b.storedAt.sequence)) {
+  async #giveBack(handlings: readonly Handling[], late: readonly Delivery[], delayMs: number): Promise<void> {
+    const { clock } = this.#parts;
+    const all = [...handlings, ...late.map((delivery) => new Handling(delivery, clock.now(), this.#start))];
+    await this.#noteReturns(all);
+    for (const { delivery } of all.sort((a, b) => idOf(a.delivery) - idOf(b.delivery))) {
       delivery.retry(delayMs);
     }
     for (const handling of handlings) {
       this.#forget(handling);
     }
+  }
+
+  /** A delivery that comes again without a reason looks like the death of a process. */
+  async #noteReturns(handlings: readonly Handling[]): Promise<void> {
+    const notes = handlings.map(async (handling) => {
+      if (!handling.isKnown) {
+        await this.#learn(handling);
+      }
+      handling.endLonelyStart();
+      handling.countReturn();
+      await this.#writeRecord(handling);
+    });
+    const { promise: over, resolve } = Promise.withResolvers<void>();
+    const cancel = this.#parts.clock.schedule(noteAtMostMs, resolve);
+    await Promise.race([Promise.all(notes), over]);
+    cancel();
   }
 
   /** Deliveries here that no other was asked for in place of. */

@@ -208,9 +208,15 @@ export const deliveryCases: readonly ConformanceCase[] = [
       const event = { stream: scenario.stream, sequence: 7, timeMs: 0 };
       assert.equal(await one.attempts.read("reader", event), undefined);
       const error = { name: "Error", message: "näy" };
-      await one.attempts.write("reader", event, { failures: 1, starts: 0, atMs: 1, error });
-      await one.attempts.write("reader", event, { failures: 2, starts: 1, atMs: 2, error });
-      assert.deepEqual(await other.attempts.read("reader", event), { failures: 2, starts: 1, atMs: 2, error });
+      await one.attempts.write("reader", event, { failures: 1, starts: 0, returned: 0, atMs: 1, error });
+      await one.attempts.write("reader", event, { failures: 2, starts: 1, returned: 3, atMs: 2, error });
+      assert.deepEqual(await other.attempts.read("reader", event), {
+        failures: 2,
+        starts: 1,
+        returned: 3,
+        atMs: 2,
+        error,
+      });
       assert.equal(await other.attempts.read("another", event), undefined);
       assert.equal(await other.attempts.read("reader", { ...event, sequence: 8 }), undefined);
     },

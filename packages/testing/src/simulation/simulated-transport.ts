@@ -1,15 +1,16 @@
 // Puts a faulty network, and a process that can pause and die, between a service and the memory broker.
 
-import type {
-  Consumption,
-  ConsumptionListener,
-  Delivery,
-  OutgoingMessage,
-  PublishReceipt,
-  SubscriptionTopology,
-  Topology,
-  Transport,
-  TransportConnection,
+import {
+  type Consumption,
+  type ConsumptionListener,
+  type Delivery,
+  type OutgoingMessage,
+  type PublishReceipt,
+  redriveStream,
+  type SubscriptionTopology,
+  type Topology,
+  type Transport,
+  type TransportConnection,
 } from "@throughline/core";
 import type { Ledger } from "./ledger.ts";
 import type { SimulatedNetwork } from "./simulated-network.ts";
@@ -105,6 +106,10 @@ class SimulatedConnection implements TransportConnection {
 
   async consume(subscription: SubscriptionTopology, listener: ConsumptionListener): Promise<Consumption> {
     const { process, network, ledger, plantedBug } = this.#parts;
+    if (subscription.stream === redriveStream.name) {
+      // Nothing is redriven here.
+      return await this.#broker.consume(subscription, listener);
+    }
     const link = `${process.name} ${subscription.durable}`;
     let grants = 0;
     /** Requests made before a pause are void. */
