@@ -20,7 +20,7 @@ export default defineConfig({
         ...shared,
         test: {
           name: "integration",
-          include: ["packages/*/test/**/*.int.test.ts"],
+          include: ["packages/*/test/**/*.int.test.ts", "chaos/test/**/*.int.test.ts"],
           testTimeout: 60_000,
           hookTimeout: 180_000,
           maxWorkers: 2,

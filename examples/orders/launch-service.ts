@@ -1,16 +1,16 @@
 // What the five processes have in common: telemetry first, one line of JSON per log entry, NATS from the environment.
 
-import type { AnyEventContract } from "@throughline/contracts";
+import type { AnyEventContract, AnyProcedureContract } from "@throughline/contracts";
 import { type RunningService, type RunOptions, run, type Service } from "@throughline/core";
 import { nats } from "@throughline/nats";
 import { startTelemetry } from "@throughline/telemetry";
 import { pino } from "pino";
 
 /** Runs a service until a signal comes, or until the process that launched it is gone. */
-export async function launchService<Published extends AnyEventContract>(
-  service: Service<Published>,
+export async function launchService<Published extends AnyEventContract, Called extends AnyProcedureContract>(
+  service: Service<Published, Called>,
   options: Pick<RunOptions, "beforeStop"> = {},
-): Promise<RunningService<Published>> {
+): Promise<RunningService<Published, Called>> {
   const telemetry = await startTelemetry({ service: service.name });
   const logger = pino();
   try {

@@ -1,6 +1,6 @@
 // The events that the five services share.
 
-export { InventoryOutOfStock, InventoryReleased, InventoryReserved } from "./inventory.ts";
+export { CheckStock, InventoryOutOfStock, InventoryReleased, InventoryReserved } from "./inventory.ts";
 export { NotificationSent } from "./notifications.ts";
 export { OrderCancelled, OrderConfirmed, type OrderItem, OrderPlaced } from "./orders.ts";
 export { PaymentCaptured, PaymentDeclined } from "./payments.ts";

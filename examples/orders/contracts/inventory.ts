@@ -1,6 +1,6 @@
 // What happens to the stock because of an order.
 
-import { defineEvent } from "@throughline/contracts";
+import { defineEvent, defineProcedure } from "@throughline/contracts";
 import { z } from "zod";
 
 const orderKey = (reservation: { orderId: string }) => reservation.orderId;
@@ -32,3 +32,12 @@ export const InventoryReleased = defineEvent("inventory.released", { key: orderK
   1,
   z.object({ orderId: z.string() }),
 );
+
+/** How much of an item could be ordered right now. Asked while a customer looks at it, so a late answer is none. */
+export const CheckStock = defineProcedure("inventory.check-stock", {
+  request: z.object({ sku: z.string().min(1).max(64) }),
+  reply: z.object({ sku: z.string(), available: z.int().min(0) }),
+  errors: { "unknown-sku": z.object({ sku: z.string() }) },
+  timeoutMs: 1_000,
+  idempotent: true,
+});

@@ -1,11 +1,11 @@
-// The HTTP side of the gateway: takes orders, answers health checks.
+// The HTTP side of the gateway: takes orders, says what is in stock, answers health checks.
 
 import { httpInstrumentationMiddleware } from "@hono/otel";
-import { parseTraceparent, ThroughlineError } from "@throughline/contracts";
+import { isFailureOf, parseTraceparent, ThroughlineError } from "@throughline/contracts";
 import type { Logger, RunningService } from "@throughline/core";
 import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
-import { OrderPlaced } from "../contracts/index.ts";
+import { CheckStock, OrderPlaced } from "../contracts/index.ts";
 import { readOrder } from "./place-order.ts";
 import { problem } from "./problem.ts";
 
@@ -13,7 +13,9 @@ const maxBodyBytes = 65_536;
 /** A customer waits no longer than this for an order to be stored. */
 const publishTimeoutMs = 10_000;
 
-export function createHttpApi(gateway: () => RunningService<typeof OrderPlaced>, logger: Logger): Hono {
+export type Gateway = RunningService<typeof OrderPlaced, typeof CheckStock>;
+
+export function createHttpApi(gateway: () => Gateway, logger: Logger): Hono {
   const api = new Hono();
   api.use(httpInstrumentationMiddleware());
 
@@ -48,6 +50,23 @@ export function createHttpApi(gateway: () => RunningService<typeof OrderPlaced>,
     },
   );
   api.all("/orders", () => problem(405, { detail: "Orders are placed with POST.", headers: { allow: "POST" } }));
+
+  api.get("/stock/:sku", async ({ req }) => {
+    const sku = req.param("sku");
+    try {
+      return Response.json(await gateway().call(CheckStock, { sku }, { signal: req.raw.signal }));
+    } catch (error) {
+      if (isFailureOf(CheckStock, error)) {
+        return problem(404, { detail: `"${error.data.sku}" is not for sale.` });
+      }
+      if (error instanceof ThroughlineError && error.code === "CONTRACT_DATA_INVALID") {
+        return problem(404, { detail: "There is no such item." });
+      }
+      logger.warn({ err: error, sku }, "the stock is not known");
+      const headers = { "retry-after": "1" };
+      return problem(503, { detail: "The stock is not known at the moment. Orders are still taken.", headers });
+    }
+  });
 
   api.get("/health/live", () => Response.json({ status: "alive" }));
   api.get("/health/ready", () => {

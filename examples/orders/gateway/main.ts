@@ -2,7 +2,7 @@
 
 import { defineService, type RunningService } from "@throughline/core";
 import { pino } from "pino";
-import { OrderPlaced } from "../contracts/index.ts";
+import { CheckStock, OrderPlaced } from "../contracts/index.ts";
 import { launchService } from "../launch-service.ts";
 import { createHttpApi } from "./http-api.ts";
 import { type HttpServer, startHttpServer } from "./http-server.ts";
@@ -10,9 +10,11 @@ import { type HttpServer, startHttpServer } from "./http-server.ts";
 const logger = pino().child({ service: "gateway" });
 const { HOST: hostname = "127.0.0.1", PORT: port } = process.env;
 
-const gateway = defineService("gateway", { publishes: [OrderPlaced] });
+const gateway = defineService("gateway", { publishes: [OrderPlaced], calls: [CheckStock] });
 let server: HttpServer | undefined;
-const running: RunningService<typeof OrderPlaced> = await launchService(gateway, { beforeStop: () => server?.close() });
+const running: RunningService<typeof OrderPlaced, typeof CheckStock> = await launchService(gateway, {
+  beforeStop: () => server?.close(),
+});
 
 try {
   const api = createHttpApi(() => running, logger);

@@ -20,7 +20,7 @@ const titles = {
   415: "The media type is not supported",
   422: "The order cannot be placed like this",
   500: "Something went wrong",
-  503: "The service cannot take orders at the moment",
+  503: "The service cannot answer this at the moment",
 } as const;
 
 /** A response with `application/problem+json`. */

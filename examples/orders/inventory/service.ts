@@ -1,7 +1,9 @@
-// Sets stock aside for placed orders and puts it back for cancelled ones.
+// Sets stock aside for placed orders, puts it back for cancelled ones, and says how much there is.
 
+import { failWith } from "@throughline/contracts";
 import { defineService, policies, type Service } from "@throughline/core";
 import {
+  CheckStock,
   InventoryOutOfStock,
   InventoryReleased,
   InventoryReserved,
@@ -31,6 +33,14 @@ export function createInventory(stock: Stock): Service {
       await stock.release(orderId);
       await context.publish(InventoryReleased, { orderId });
     }
+  });
+
+  inventory.serve(CheckStock, async ({ sku }) => {
+    const available = await stock.available(sku);
+    if (available === undefined) {
+      throw failWith(CheckStock, "unknown-sku", { sku });
+    }
+    return { sku, available };
   });
 
   return inventory;

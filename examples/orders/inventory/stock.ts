@@ -17,7 +17,8 @@ export interface Stock {
   reserve(orderId: string, lines: readonly Line[]): Promise<readonly Shortage[]>;
   /** Puts back what is set aside for the order; nothing to put back is fine. */
   release(orderId: string): Promise<void>;
-  available(sku: string): Promise<number>;
+  /** Undefined for what was never in stock. */
+  available(sku: string): Promise<number | undefined>;
 }
 
 export function createStockInMemory(initial: Readonly<Record<string, number>>): Stock {
@@ -48,7 +49,7 @@ export function createStockInMemory(initial: Readonly<Record<string, number>>): 
       reservations.delete(orderId);
     },
     async available(sku) {
-      return available.get(sku) ?? 0;
+      return available.get(sku);
     },
   };
 }

@@ -3,4 +3,6 @@
 import { launchService } from "../launch-service.ts";
 import { createOrders } from "./service.ts";
 
-await launchService(createOrders());
+const { ORDERS_PARTITIONS: partitions } = process.env;
+
+await launchService(createOrders({ partitions: partitions ? Number(partitions) : undefined }));

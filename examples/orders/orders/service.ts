@@ -9,10 +9,16 @@ import {
   PaymentDeclined,
 } from "../contracts/index.ts";
 
-export function createOrders(): Service {
+export interface OrdersOptions {
+  /** Spreads confirming over instances, the events of an order in their order. Needs nats-server 2.10. Default: no. */
+  readonly partitions?: number | undefined;
+}
+
+export function createOrders({ partitions }: OrdersOptions = {}): Service {
   const orders = defineService("orders", { publishes: [OrderConfirmed, OrderCancelled] });
 
-  orders.on(PaymentCaptured, { name: "confirm", order: "key" }, async ({ orderId, customerId, paymentId }, context) => {
+  const confirming = { name: "confirm", order: "key", ...(partitions && { partitions }) } as const;
+  orders.on(PaymentCaptured, confirming, async ({ orderId, customerId, paymentId }, context) => {
     await context.publish(OrderConfirmed, { orderId, customerId, paymentId });
   });
 

@@ -103,6 +103,7 @@ function invitation({ gatewayUrl, broker, folder }: OrderSystem): string {
     `  an order         ${post(small)}`,
     `  a declined card  ${post({ ...small, paymentMethod: "card-declined" })}`,
     `  sold out         ${post({ ...small, items: [{ sku: "hand-grinder", quantity: 1 }] })}`,
+    `  what is there    curl -s ${gatewayUrl}/stock/coffee-beans`,
     "",
     "Ctrl-C ends everything.",
   ].join("\n");

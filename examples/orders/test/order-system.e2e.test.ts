@@ -131,6 +131,25 @@ describe.each(await findServersToTest())("on $name", ({ name, server: found }) =
   });
 });
 
+describe("with parts that need a modern server", () => {
+  vitestTest("confirms orders through partitions, and says what is in stock until nobody knows", async () => {
+    await using server = await startNatsServer();
+    await using system = await startSystem(server, { orders: { ORDERS_PARTITIONS: "4" } });
+    const placed = await placeOrder(system.gatewayUrl, order);
+    expect(await typesOf(system, placed)).toHaveLength(5);
+
+    const stock = (sku: string) => fetch(`${system.gatewayUrl}/stock/${sku}`);
+    expect(await (await stock("coffee-beans")).json()).toEqual({ sku: "coffee-beans", available: 999_998 });
+    const unknown = await stock("unicorn");
+    expect([unknown.status, await unknown.json()]).toMatchObject([404, { detail: '"unicorn" is not for sale.' }]);
+    await system.services.get("inventory")?.kill();
+    expect((await stock("coffee-beans")).status).toBe(503);
+    const later = await placeOrder(system.gatewayUrl, order);
+    await system.relaunch("inventory");
+    expect(await typesOf(system, later)).toHaveLength(5);
+  });
+});
+
 describe("when things break", () => {
   let server: NatsServer;
   beforeAll(async () => {
