@@ -14,11 +14,11 @@ const Made = defineItem("items.made");
 const messages = 100_000;
 const instances = 2;
 const patienceMs = 400_000;
-const publishAtOnce = 2_000;
+const perSecond = 1_500;
 
 export type Poison = "throws" | "hangs" | "crashes";
 
-/** One in a hundred: most throw, some hang, one in ten thousand events kills whoever handles it. */
+/** One in a hundred: most throw, some hang, and one event in ten thousand kills whoever handles it. */
 export function poisonOf(n: number): Poison | undefined {
   if (n % 100 !== 37) {
     return undefined;
@@ -55,6 +55,10 @@ class Supervisor {
     });
   }
 
+  async ready(): Promise<void> {
+    await Promise.all([...this.#workers].map((worker) => worker.ready()));
+  }
+
   async stop(): Promise<void> {
     this.#isOver = true;
     await Promise.all([...this.#workers].map((worker) => worker.kill()));
@@ -77,10 +81,18 @@ async function runThrough(
     supervisor.keep(`w${instance}`);
   }
   const startedAt = performance.now();
-  for (let from = 0; from < count; from += publishAtOnce) {
-    const batch = Array.from({ length: Math.min(publishAtOnce, count - from) }, (_, index) => from + index);
-    await Promise.all(batch.map((n) => writer.publish(Made, { key: `k${n}`, n })));
+  await supervisor.ready();
+  const publications: Promise<unknown>[] = [];
+  const publishingFrom = performance.now();
+  while (publications.length < count) {
+    const due = Math.min(count, Math.floor(((performance.now() - publishingFrom) / 1_000) * perSecond));
+    while (publications.length < due) {
+      const n = publications.length;
+      publications.push(writer.publish(Made, { key: `k${n}`, n }));
+    }
+    await new Promise((resolve) => setTimeout(resolve, 2));
   }
+  await Promise.all(publications);
   const poisonous = Array.from({ length: count }, (_, n) => n).filter((n) => isPoisoned && poisonOf(n) !== undefined);
   const counter = new EffectsCounter(effects);
   let done = 0;

@@ -7,7 +7,6 @@ import type { BreakerPolicy } from "../policies/policy.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import type { SubscriptionMetrics } from "../telemetry/metrics.ts";
 import { spanEventNames } from "../telemetry/telemetry-names.ts";
-import type { Delivery } from "../transport.ts";
 import { Circuit } from "./circuit.ts";
 import { idOf } from "./delivery-id.ts";
 import type { Handling } from "./handling.ts";
@@ -18,7 +17,8 @@ export interface GateParts {
   readonly lanes: Lanes<Handling>;
   readonly intake: Intake;
   readonly metrics: SubscriptionMetrics;
-  readonly giveBack: (handlings: readonly Handling[], late: readonly Delivery[]) => Promise<void>;
+  /** Asks for nothing any more, and gives back what waits. */
+  readonly closeIntake: (waiting: readonly Handling[]) => void;
   /** Something that waits to run alone, which a probe does. */
   readonly takeSuspect: () => Handling | undefined;
   readonly countHeld: () => number;
@@ -122,7 +122,7 @@ export class CircuitGate {
   }
 
   #open(error: Error): void {
-    const { lanes, intake, metrics, giveBack } = this.#parts;
+    const { lanes, intake, metrics, closeIntake } = this.#parts;
     const { halfOpenAfterMs, scope } = this.#policy;
     this.#probe = undefined;
     metrics.circuitEntered("open");
@@ -134,8 +134,7 @@ export class CircuitGate {
       this.#isHolding = true;
       lanes.hold();
     }
-    const waiting = lanes.takeWaiting(({ hasBegun }) => hasBegun);
-    intake.close("circuit", (late) => giveBack(waiting, late));
+    closeIntake(lanes.takeWaiting(({ hasBegun }) => hasBegun));
     if (scope === "fleet") {
       this.#tellFleet(() => intake.consumption?.holdFleet(halfOpenAfterMs + fleetSlackMs));
     }

@@ -9,6 +9,7 @@ export type ClosingReason = "circuit" | "isolation";
 export class Intake {
   readonly #capacity: number;
   readonly #closedBy = new Set<ClosingReason>();
+  readonly #bounce: ((delivery: Delivery) => void) | undefined;
   #consumption: Consumption | undefined;
   /** "one" while a single delivery is asked for, to probe with. */
   #width: "all" | "one" | "none" = "none";
@@ -21,8 +22,10 @@ export class Intake {
   #changes: Promise<void> = Promise.resolve();
   #newestChange = 0;
 
-  constructor(capacity: number) {
+  /** `bounce` gives back at once what still arrives while it is closed; without it, that waits to be given back in order. */
+  constructor(capacity: number, bounce?: (delivery: Delivery) => void) {
     this.#capacity = capacity;
+    this.#bounce = bounce;
   }
 
   get consumption(): Consumption | undefined {
@@ -47,7 +50,11 @@ export class Intake {
   /** Whether this delivery is wanted; if not, it is kept for whoever closed the intake. */
   admits(delivery: Delivery): boolean {
     if (this.#width === "none") {
-      this.#late.push(delivery);
+      if (this.#bounce === undefined || this.#isStopped) {
+        this.#late.push(delivery);
+      } else {
+        this.#bounce(delivery);
+      }
     }
     return this.#width !== "none";
   }

@@ -51,15 +51,21 @@ export class Isolation {
     if (!this.#isHolding || this.#current !== undefined || lanes.running > 0 || !mayBegin()) {
       return;
     }
-    this.#current = this.#suspects.shift();
-    if (this.#current === undefined) {
-      this.#isHolding = false;
-      openIntake();
-      // What starts now may be the next suspect.
-      lanes.lift();
-    } else {
-      this.#current.state = "busy";
-      begin(this.#current);
+    const suspect = this.#suspects.shift();
+    if (suspect !== undefined) {
+      this.#current = suspect;
+      suspect.state = "busy";
+      begin(suspect);
+      return;
     }
+    // What was delivered before may be suspect as well; it finds that out when it starts.
+    const next = lanes.takeNext();
+    if (next !== undefined) {
+      lanes.startNow(next);
+      return;
+    }
+    this.#isHolding = false;
+    openIntake();
+    lanes.lift();
   }
 }

@@ -93,11 +93,11 @@ export class Lanes<Task extends LaneTask> {
     task.start();
   }
 
-  /** Takes out what never started; a task that was parked before and waits for a slot keeps its place and its key. */
-  takeWaiting(hasStarted: (task: Task) => boolean): Task[] {
+  /** Takes out what waits for a slot or behind its key, except for what stays: that keeps its place and its key. */
+  takeWaiting(stays: (task: Task) => boolean): Task[] {
     const taken: Task[] = [];
     for (const task of [...this.#ready.drain()]) {
-      if (hasStarted(task)) {
+      if (stays(task)) {
         this.#ready.enqueue(task);
       } else {
         taken.push(task, ...(this.#lanes.get(task.key)?.drain() ?? []));

@@ -20,7 +20,7 @@ import { AttemptRunner, type AttemptRunnerParts } from "./attempt-runner.ts";
 import { CircuitGate } from "./circuit-gate.ts";
 import { idOf } from "./delivery-id.ts";
 import { Handling } from "./handling.ts";
-import { Intake } from "./intake.ts";
+import { type ClosingReason, Intake } from "./intake.ts";
 import { Isolation } from "./isolation.ts";
 import { Lanes } from "./lanes.ts";
 import type { Runner } from "./runner.ts";
@@ -77,14 +77,15 @@ export class SubscriptionRunner implements Runner {
     });
     const concurrency = Math.ceil(subscription.concurrency / (parts.share ?? 1));
     this.#lanes = new Lanes(concurrency);
-    this.#intake = new Intake(Math.max(64, concurrency * 2));
+    const bounce = (delivery: Delivery) => void this.#giveBack([], [delivery], 0);
+    this.#intake = new Intake(Math.max(64, concurrency * 2), subscription.order === "none" ? bounce : undefined);
     this.#isolation = new Isolation({
       lanes: this.#lanes,
       mayBegin: () => !this.#draining && this.#circuit?.isOpen !== true,
       begin: (handling) => void this.#startAlone(handling),
       closeIntake: () => {
-        const waiting = this.#lanes.takeWaiting(({ hasBegun }) => hasBegun);
-        this.#intake.close("isolation", (late) => this.#giveBack(waiting, late, 0));
+        const waiting = this.#lanes.takeWaiting(({ hasBegun, redelivered }) => hasBegun || redelivered);
+        this.#closeIntake("isolation", waiting);
       },
       openIntake: () => this.#intake.open("isolation", () => this.#countHeld()),
     });
@@ -95,7 +96,7 @@ export class SubscriptionRunner implements Runner {
         lanes: this.#lanes,
         intake: this.#intake,
         metrics: this.#metrics,
-        giveBack: (handlings, late) => this.#giveBack(handlings, late, 0),
+        closeIntake: (waiting) => this.#closeIntake("circuit", waiting),
         takeSuspect: () => this.#isolation.takeSuspect(),
         countHeld: () => this.#countHeld(),
         closed: () => this.#isolation.advance(),
@@ -407,6 +408,15 @@ export class SubscriptionRunner implements Runner {
     this.#finish(handling, false);
   }
 
+  /** Another instance can have what waits here: at once, or, to keep the order, when nothing arrives any more. */
+  #closeIntake(reason: ClosingReason, waiting: readonly Handling[]): void {
+    const keepsOrder = this.#parts.subscription.order === "key";
+    if (!keepsOrder) {
+      void this.#giveBack(waiting, [], 0);
+    }
+    this.#intake.close(reason, (late) => this.#giveBack(keepsOrder ? waiting : [], late, 0));
+  }
+
   /** In the order of the stream, so that a key's events come again in theirs. */
   async #giveBack(handlings: readonly Handling[], late: readonly Delivery[], delayMs: number): Promise<void> {
     const { clock } = this.#parts;
@@ -426,7 +436,9 @@ export class SubscriptionRunner implements Runner {
       if (!handling.isKnown) {
         await this.#learn(handling);
       }
-      handling.endLonelyStart();
+      if (handling.isAlone) {
+        handling.endLonelyStart();
+      }
       handling.countReturn();
       await this.#writeRecord(handling);
     });
