@@ -1,21 +1,30 @@
 // Packs every package, installs the tarballs in a project outside of this workspace, and uses them there as a stranger
-// would: every entry is imported, the types are checked, and the README's example runs on a real server.
+// would: every entry is imported, the types are checked, and the examples of README and guides run on a real server.
 
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buildPackages, packagesInOrder } from "./build-packages.ts";
 
+/** What an example prints when it works. */
+const exampleOutput: Readonly<Record<string, string>> = {
+  "README.md": "charging order-1",
+  "docs/guides/dead-letters.md": "completed",
+  "docs/guides/policies.md": "",
+  "docs/guides/procedures.md": "unknown-sku unicorn",
+};
+
 const outside = mkdtempSync(join(tmpdir(), "throughline-packed-"));
 try {
+  requireEveryGuide();
   buildPackages();
   const tarballs = packagesInOrder.map(packInto);
   lintPackages();
   install(tarballs);
   importEntries();
   checkTypes();
-  runReadmeExample();
+  runExamples();
 } finally {
   rmSync(outside, { recursive: true, force: true });
 }
@@ -77,7 +86,9 @@ function importEntries(): void {
 }
 
 function checkTypes(): void {
-  writeFileSync(join(outside, "example.ts"), readmeExample());
+  for (const document of Object.keys(exampleOutput)) {
+    writeFileSync(join(outside, fileOf(document)), readExample(document));
+  }
   const entries = packagesInOrder.map((name) => `export * as ${name} from "@throughline/${name}";`);
   writeFileSync(join(outside, "entries.ts"), entries.join("\n"));
   const config = {
@@ -89,37 +100,51 @@ function checkTypes(): void {
       types: [],
       skipLibCheck: false,
     },
-    files: ["example.ts", "entries.ts"],
+    files: [...Object.keys(exampleOutput).map(fileOf), "entries.ts"],
   };
   writeFileSync(join(outside, "tsconfig.json"), JSON.stringify(config));
   const nodeTypes = join(process.cwd(), "node_modules/@types");
   const tsc = join(process.cwd(), "node_modules/typescript/bin/tsc");
   runOrThrow(
-    "type-checking every entry and the example",
+    "type-checking every entry and the examples",
     process.execPath,
     [tsc, "-p", ".", "--typeRoots", nodeTypes, "--types", "node"],
     outside,
   );
 }
 
-/** The README's example ends by itself after it printed what its handler got. */
-function runReadmeExample(): void {
+/** Every example ends by itself. */
+function runExamples(): void {
   const serverScript = join(process.cwd(), "scripts/run-with-nats.ts");
-  const output = runOrThrow(
-    "running the README's example",
-    process.execPath,
-    ["--conditions=throughline-source", serverScript, process.execPath, "example.ts"],
-    outside,
-  );
-  if (!output.includes("charging order-1")) {
-    throw new Error(`The README's example printed:\n${output}`);
+  for (const [document, expected] of Object.entries(exampleOutput)) {
+    const output = runOrThrow(
+      `running the example of ${document}`,
+      process.execPath,
+      ["--conditions=throughline-source", serverScript, process.execPath, fileOf(document)],
+      outside,
+    );
+    if (!output.includes(expected)) {
+      throw new Error(`The example of ${document} printed:\n${output}`);
+    }
   }
 }
 
-function readmeExample(): string {
-  const [, example] = /```ts\n(\/\/ example\.ts\n[\s\S]*?)```/.exec(readFileSync("README.md", "utf8")) ?? [];
+function fileOf(document: string): string {
+  return `${document.replaceAll(/[/.]/g, "-").toLowerCase()}.ts`;
+}
+
+/** The first block of TypeScript in a document. A guide without an example is no guide. */
+function readExample(document: string): string {
+  const [, example] = /```ts\n([\s\S]*?)```/.exec(readFileSync(document, "utf8")) ?? [];
   if (example === undefined) {
-    throw new Error("README.md has no example that begins with // example.ts");
+    throw new Error(`${document} has no example`);
   }
   return example;
+}
+
+function requireEveryGuide(): void {
+  const missing = readdirSync("docs/guides").filter((guide) => !(`docs/guides/${guide}` in exampleOutput));
+  if (missing.length > 0) {
+    throw new Error(`${missing.join(", ")} in docs/guides: not among the examples that are run`);
+  }
 }

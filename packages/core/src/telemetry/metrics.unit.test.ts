@@ -1,0 +1,87 @@
+// What a metrics SDK really gets, and what spans tell of a circuit.
+
+import { metrics, trace } from "@opentelemetry/api";
+import {
+  AggregationTemporality,
+  InMemoryMetricExporter,
+  MeterProvider,
+  PeriodicExportingMetricReader,
+} from "@opentelemetry/sdk-metrics";
+import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from "@opentelemetry/sdk-trace-base";
+import { defineEvent } from "@throughline/contracts";
+import { eventually } from "@throughline/testing";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { z } from "zod";
+import { createMemoryTransport } from "../memory/memory-transport.ts";
+import { ExpectedError, PermanentError } from "../policies/failure-kind.ts";
+import { run } from "../run-service.ts";
+import { defineService } from "../service.ts";
+import { silentLogger } from "./logger.ts";
+import { metricNames, spanEventNames } from "./telemetry-names.ts";
+
+const Made = defineEvent("items.made", { key: (item: { key: string }) => item.key }).version(
+  1,
+  z.object({ key: z.string() }),
+);
+const measured = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE);
+const reader = new PeriodicExportingMetricReader({ exporter: measured, exportIntervalMillis: 3_600_000 });
+const spans = new InMemorySpanExporter();
+
+beforeAll(() => {
+  metrics.setGlobalMeterProvider(new MeterProvider({ readers: [reader] }));
+  trace.setGlobalTracerProvider(new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(spans)] }));
+});
+afterAll(() => {
+  metrics.disable();
+  trace.disable();
+});
+
+/** The newest value of each series of a metric. */
+async function valuesOf(name: string): Promise<{ value: unknown; attributes: object }[]> {
+  await reader.forceFlush();
+  const scopes = measured.getMetrics().at(-1)?.scopeMetrics ?? [];
+  const metric = scopes.flatMap((scope) => scope.metrics).find(({ descriptor }) => descriptor.name === name);
+  return (metric?.dataPoints ?? []).map(({ value, attributes }) => ({ value, attributes }));
+}
+
+test("retries, dead letters, drops and expected ends are counted, and the circuit's state is told", async () => {
+  const transport = createMemoryTransport();
+  const settings = { transport, logger: silentLogger, signals: false };
+  let isDown = true;
+  const quick = { attempts: 2, initialDelayMs: 1, maxDelayMs: 1 };
+  const service = defineService("reader")
+    .on(Made, { name: "letters", policy: { retry: quick } }, ({ key }) => {
+      throw key === "expected" ? new ExpectedError("done before") : new PermanentError("never");
+    })
+    .on(Made, { name: "drops", policy: { retry: quick, onExhausted: "drop" } }, () => {
+      throw new TypeError("broken");
+    })
+    .on(Made, { name: "circuit", policy: { breaker: { failures: 0, halfOpenAfterMs: 50 } } }, () => {
+      if (isDown) {
+        throw new RangeError("down");
+      }
+    });
+  await using _running = await run(service, settings);
+  await using writer = await run(defineService("writer", { publishes: [Made] }), settings);
+  await writer.publish(Made, { key: "a" });
+  await writer.publish(Made, { key: "expected" });
+  const seriesOf = async (name: string, durable: string) =>
+    (await valuesOf(name)).filter(({ attributes }) => JSON.stringify(attributes).includes(durable));
+
+  await eventually(async () => (await seriesOf(metricNames.drops, "reader-drops"))[0]?.value === 2);
+  expect(await seriesOf(metricNames.retries, "reader-drops")).toEqual([
+    { value: 2, attributes: { "messaging.consumer.group.name": "reader-drops", "error.type": "TypeError" } },
+  ]);
+  expect(await seriesOf(metricNames.deadLetters, "reader-letters")).toMatchObject([
+    { value: 1, attributes: { "throughline.dead_letter.reason": "permanent-failure" } },
+  ]);
+  expect(await seriesOf(metricNames.expected, "reader-letters")).toMatchObject([
+    { value: 1, attributes: { "error.type": "ExpectedError" } },
+  ]);
+  const stateOf = async () => (await seriesOf(metricNames.circuitState, "reader-circuit"))[0]?.value;
+  await eventually(async () => (await stateOf()) === 2);
+  const events = () => spans.getFinishedSpans().flatMap((span) => span.events.map(({ name }) => name));
+  expect(events()).toContain(spanEventNames.circuitOpened);
+  isDown = false;
+  await eventually(async () => (await stateOf()) === 0);
+});
