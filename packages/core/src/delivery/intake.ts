@@ -1,4 +1,5 @@
-// What one subscription asks for: as many deliveries as can be worked on, and none while its circuit is open.
+// What one subscription asks for: as many deliveries as can be worked on, and none while its circuit is open or a suspect
+// begins.
 
 import type { Consumption, ConsumptionHealth, Delivery } from "../transport.ts";
 import type { Handling } from "./handling.ts";
@@ -8,14 +9,15 @@ export type ClosingReason = "circuit" | "isolation";
 
 export class Intake {
   readonly #capacity: number;
-  readonly #closedBy = new Set<ClosingReason>();
   readonly #bounce: ((delivery: Delivery) => void) | undefined;
+  readonly #closedBy = new Set<ClosingReason>();
   #consumption: Consumption | undefined;
   /** "one" while a single delivery is asked for, to probe with. */
   #width: "all" | "one" | "none" = "none";
+  /** Asked for, and not here yet. */
+  #outstanding = 0;
   #isPaused = false;
   #isStopped = false;
-  #isProbeOnItsWay = false;
   /** What arrived although nothing should. */
   #late: Delivery[] = [];
   /** Pauses take their time; what follows waits for them. */
@@ -35,19 +37,19 @@ export class Intake {
   begin(consumption: Consumption): void {
     this.#consumption = consumption;
     this.#width = "all";
-    consumption.grant(this.#capacity);
+    this.#grant(this.#capacity);
   }
 
   health(): ConsumptionHealth {
     return this.#consumption?.health() ?? { pulling: false, problem: "not started" };
   }
 
-  /** To be called for whatever arrives: what was asked for is there. */
+  /** To be called for whatever arrives. */
   noteArrival(): void {
-    this.#isProbeOnItsWay = false;
+    this.#outstanding--;
   }
 
-  /** Whether this delivery is wanted; if not, it is kept for whoever closed the intake. */
+  /** Whether this delivery is wanted; if not, it is given back. */
   admits(delivery: Delivery): boolean {
     if (this.#width === "none") {
       if (this.#bounce === undefined || this.#isStopped) {
@@ -61,11 +63,8 @@ export class Intake {
 
   /** One more delivery in the place of one that is not worked on. */
   grantOne(): void {
-    if (this.#width === "all") {
-      this.#consumption?.grant(1);
-    } else if (this.#width === "one" && !this.#isProbeOnItsWay) {
-      this.#isProbeOnItsWay = true;
-      this.#consumption?.grant(1);
+    if (this.#width === "all" || (this.#width === "one" && this.#outstanding <= 0)) {
+      this.#grant(1);
     }
   }
 
@@ -74,22 +73,29 @@ export class Intake {
     if (!handling.isReplaced) {
       handling.isReplaced = true;
       if (this.#width === "all") {
-        this.#consumption?.grant(1);
+        this.#grant(1);
       }
     }
   }
 
-  /** Asks for nothing any more; `whenQuiet` gets what still arrived meanwhile. */
+  /**
+   * Asks for nothing any more. A short while is no reason to leave the requests that are out: what they bring is bounced.
+   * Otherwise they are given up, and `whenQuiet` gets what still arrived meanwhile.
+   */
   close(reason: ClosingReason, whenQuiet: (late: readonly Delivery[]) => Promise<void>): void {
     this.#closedBy.add(reason);
     this.#width = "none";
     this.#newestChange++;
+    const isShort = reason === "isolation" && this.#bounce !== undefined;
+    if (isShort) {
+      return;
+    }
     this.#change(async () => {
       this.#width = "none";
-      this.#isProbeOnItsWay = false;
       if (!this.#isPaused) {
         this.#isPaused = true;
         await this.#consumption?.pause();
+        this.#outstanding = 0;
       }
       await whenQuiet(this.#takeLate());
     });
@@ -97,28 +103,23 @@ export class Intake {
 
   /** Asks for a single delivery, for a circuit that is the only reason not to ask for more. */
   askForOne(): void {
-    if (this.#closedBy.has("isolation")) {
-      return;
+    if (!this.#closedBy.has("isolation")) {
+      this.#changeUnlessStopped(() => {
+        this.#width = "one";
+        this.grantOne();
+      });
     }
-    this.#changeUnlessStopped(() => {
-      this.#resume();
-      this.#width = "one";
-      this.grantOne();
-    });
   }
 
   /** Asks for as many as can be worked on beside what `countHeld` says is here already, unless there is another reason. */
   open(reason: ClosingReason, countHeld: () => number): void {
     this.#closedBy.delete(reason);
-    if (this.#closedBy.size > 0) {
-      return;
+    if (this.#closedBy.size === 0) {
+      this.#changeUnlessStopped(() => {
+        this.#width = "all";
+        this.#grant(Math.max(0, this.#capacity - countHeld() - this.#outstanding));
+      });
     }
-    this.#changeUnlessStopped(() => {
-      this.#resume();
-      this.#width = "all";
-      this.#consumption?.grant(Math.max(0, this.#capacity - countHeld() - (this.#isProbeOnItsWay ? 1 : 0)));
-      this.#isProbeOnItsWay = false;
-    });
   }
 
   /** For good; resolves with what still arrived. */
@@ -130,6 +131,11 @@ export class Intake {
     return this.#takeLate();
   }
 
+  #grant(count: number): void {
+    this.#outstanding += count;
+    this.#consumption?.grant(count);
+  }
+
   #change(step: () => Promise<void>): void {
     this.#changes = this.#changes.then(step, step);
   }
@@ -139,16 +145,13 @@ export class Intake {
     const change = ++this.#newestChange;
     this.#change(async () => {
       if (!this.#isStopped && change === this.#newestChange) {
+        if (this.#isPaused) {
+          this.#isPaused = false;
+          this.#consumption?.resume();
+        }
         step();
       }
     });
-  }
-
-  #resume(): void {
-    if (this.#isPaused) {
-      this.#isPaused = false;
-      this.#consumption?.resume();
-    }
   }
 
   #takeLate(): readonly Delivery[] {

@@ -81,11 +81,14 @@ export class SubscriptionRunner implements Runner {
     this.#intake = new Intake(Math.max(64, concurrency * 2), subscription.order === "none" ? bounce : undefined);
     this.#isolation = new Isolation({
       lanes: this.#lanes,
+      clock: parts.clock,
       mayBegin: () => !this.#draining && this.#circuit?.isOpen !== true,
       begin: (handling) => void this.#startAlone(handling),
       closeIntake: () => {
-        const waiting = this.#lanes.takeWaiting(({ hasBegun, redelivered }) => hasBegun || redelivered);
-        this.#closeIntake("isolation", waiting);
+        if (!this.#draining) {
+          const waiting = this.#lanes.takeWaiting(({ hasBegun, redelivered }) => hasBegun || redelivered);
+          this.#closeIntake("isolation", waiting);
+        }
       },
       openIntake: () => this.#intake.open("isolation", () => this.#countHeld()),
     });
@@ -389,9 +392,15 @@ export class SubscriptionRunner implements Runner {
     this.#forget(handling);
     this.#lanes.release(handling);
     this.#isolation.advance(handling);
-    if (!this.#draining) {
+    if (this.#draining) {
+      this.#tellWhetherIdle();
+    } else {
       this.#intake.replace(handling);
-    } else if (this.#handlings.size === 0) {
+    }
+  }
+
+  #tellWhetherIdle(): void {
+    if (this.#draining && this.#handlings.size === 0) {
       this.#whenIdle?.();
     }
   }
@@ -420,6 +429,10 @@ export class SubscriptionRunner implements Runner {
   /** In the order of the stream, so that a key's events come again in theirs. */
   async #giveBack(handlings: readonly Handling[], late: readonly Delivery[], delayMs: number): Promise<void> {
     const { clock } = this.#parts;
+    for (const handling of handlings) {
+      // Whoever stops meanwhile waits for it instead of giving it back once more.
+      handling.state = "busy";
+    }
     const all = [...handlings, ...late.map((delivery) => new Handling(delivery, clock.now(), this.#start))];
     await this.#noteReturns(all);
     for (const { delivery } of all.sort((a, b) => idOf(a.delivery) - idOf(b.delivery))) {
@@ -428,6 +441,7 @@ export class SubscriptionRunner implements Runner {
     for (const handling of handlings) {
       this.#forget(handling);
     }
+    this.#tellWhetherIdle();
   }
 
   /** A delivery that comes again without a reason looks like the death of a process. */
