@@ -48,7 +48,7 @@ export class AttemptRunner {
     if (handling.killsItsProcess) {
       const error = new ThroughlineError(
         "BUS_ATTEMPTS_EXHAUSTED",
-        `It began ${handling.lonelyStarts} times with no other handler beside it, and each time its process died.`,
+        `It began ${handling.starts} times, at last with no other handler beside it, and each time its process died.`,
       );
       recordFailure(span, error);
       this.#listener.crashedRepeatedly(handling, span, error);

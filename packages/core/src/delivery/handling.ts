@@ -4,8 +4,8 @@ import type { AttemptRecord, Delivery } from "../transport.ts";
 import type { AttemptContext } from "./event-handling.ts";
 import type { LaneTask } from "./lanes.ts";
 
-/** So often a message may begin alone in a process and never end. */
-const maxLonelyStarts = 3;
+/** So often a suspect may begin and never end. */
+const maxTrials = 3;
 
 export class Handling implements LaneTask {
   readonly type: string;
@@ -24,11 +24,11 @@ export class Handling implements LaneTask {
   isReplaced = false;
   /** Whether an attempt was begun here. */
   hasBegun = false;
-  /** Runs with no other handler beside it, so that a death of the process has one cause. */
-  isAlone = false;
+  /** Its start was noted as that of a suspect. */
+  isOnTrial = false;
   readonly #run: (handling: Handling) => void;
   #failures = 0;
-  #lonelyStarts = 0;
+  #starts = 0;
   #returned = 0;
   #isKnown: boolean;
 
@@ -65,16 +65,24 @@ export class Handling implements LaneTask {
   }
 
   get killsItsProcess(): boolean {
-    return this.#lonelyStarts >= maxLonelyStarts && !this.isAlone;
+    return this.#starts >= maxTrials && !this.isOnTrial;
   }
 
-  get lonelyStarts(): number {
-    return this.#lonelyStarts;
+  /** How carefully a suspect runs: beside others, after other suspects, or with nothing else running. */
+  get trial(): "beside-others" | "in-turn" | "alone" {
+    if (this.#starts === 0) {
+      return "beside-others";
+    }
+    return this.#starts < maxTrials - 1 ? "in-turn" : "alone";
+  }
+
+  get starts(): number {
+    return this.#starts;
   }
 
   /** What the next process that gets it has to know. */
   record(atMs: number, error?: AttemptRecord["error"]): AttemptRecord {
-    const counts = { failures: this.#failures, starts: this.#lonelyStarts, returned: this.#returned };
+    const counts = { failures: this.#failures, starts: this.#starts, returned: this.#returned };
     return { ...counts, atMs, ...(error && { error }) };
   }
 
@@ -90,25 +98,25 @@ export class Handling implements LaneTask {
       this.#failures = this.delivery.attempt - 1;
     } else if (record !== "none") {
       this.#failures = record.failures;
-      this.#lonelyStarts = record.starts;
+      this.#starts = record.starts;
       this.#returned = record.returned;
     }
   }
 
-  countLonelyStart(): void {
-    this.isAlone = true;
-    this.#lonelyStarts++;
+  beginTrial(): void {
+    this.isOnTrial = true;
+    this.#starts++;
   }
 
   /** It ended, one way or another, and so did not kill its process. */
-  endLonelyStart(): void {
-    this.isAlone = false;
-    this.#lonelyStarts = 0;
+  endTrial(): void {
+    this.isOnTrial = false;
+    this.#starts = 0;
   }
 
   countFailure(): void {
     this.#failures++;
-    this.endLonelyStart();
+    this.endTrial();
   }
 
   start(): void {

@@ -1,14 +1,12 @@
-// Finds out which of several suspects kills its process: one of them at a time runs, after a note at the broker that it
-// began. Who began so three times and never ended is guilty. While it begins nothing else runs and nothing else is here, so
-// that hardly anything dies with it; what takes long is no reason to keep the others waiting.
+// Finds out which of several suspects kills its process. Each start of a suspect is noted at the broker and struck out when
+// it ends. On its first trial it runs beside others, on its second after other suspects, and on its last with nothing else
+// running: who never comes back from that one is guilty, and none of its neighbours is.
 
-import type { Clock } from "../clock.ts";
 import type { Handling } from "./handling.ts";
 import type { Lanes } from "./lanes.ts";
 
 export interface IsolationParts {
   readonly lanes: Lanes<Handling>;
-  readonly clock: Clock;
   readonly mayBegin: () => boolean;
   readonly begin: (handling: Handling) => void;
   /** What else is here would die with the process: it is given back, and nothing more is asked for. */
@@ -16,16 +14,11 @@ export interface IsolationParts {
   readonly openIntake: () => void;
 }
 
-/** How long others are held up: until what runs has ended, and again until the suspect has. */
-const patienceMs = 100;
-
 export class Isolation {
   readonly #parts: IsolationParts;
   readonly #suspects: Handling[] = [];
   #current: Handling | undefined = undefined;
   #isHolding = false;
-  #isPatient = true;
-  #cancelPatience: () => void = () => undefined;
 
   constructor(parts: IsolationParts) {
     this.#parts = parts;
@@ -35,14 +28,11 @@ export class Isolation {
   add(handling: Handling): void {
     this.#suspects.push(handling);
     handling.state = "parked";
-    if (this.#current === undefined) {
-      this.#hold();
-    }
     this.#parts.lanes.park();
     this.advance();
   }
 
-  /** One of those that wait, to be the probe of a circuit: that one runs alone as well. */
+  /** One of those that wait, to be the probe of a circuit: nothing runs beside that. */
   takeSuspect(): Handling | undefined {
     return this.#suspects.shift();
   }
@@ -52,29 +42,26 @@ export class Isolation {
     const { lanes, mayBegin, begin } = this.#parts;
     if (ended !== undefined && ended === this.#current) {
       this.#current = undefined;
-      if (this.#suspects.length > 0) {
-        this.#hold();
+    }
+    if (this.#current !== undefined || !mayBegin()) {
+      return;
+    }
+    const [next] = this.#suspects;
+    if (next?.trial === "alone") {
+      this.#hold();
+      if (lanes.running > 0) {
+        return;
       }
+    } else {
+      this.#release();
     }
-    const mustWait = lanes.running > 0 && this.#isPatient;
-    if (!this.#isHolding || this.#current !== undefined || mustWait || !mayBegin()) {
-      return;
+    // Lifting the hold may have begun the next suspect already.
+    if (next !== undefined && next === this.#suspects[0] && this.#current === undefined) {
+      this.#suspects.shift();
+      this.#current = next;
+      next.state = "busy";
+      begin(next);
     }
-    const suspect = this.#suspects.shift();
-    if (suspect !== undefined) {
-      this.#current = suspect;
-      this.#waitAtMost(() => this.#release());
-      suspect.state = "busy";
-      begin(suspect);
-      return;
-    }
-    // What was delivered before may be suspect as well; it finds that out when it starts.
-    const next = lanes.running > 0 ? undefined : lanes.takeNext();
-    if (next !== undefined) {
-      lanes.startNow(next);
-      return;
-    }
-    this.#release();
   }
 
   #hold(): void {
@@ -83,25 +70,13 @@ export class Isolation {
       this.#parts.lanes.hold();
       this.#parts.closeIntake();
     }
-    this.#isPatient = true;
-    this.#waitAtMost(() => {
-      this.#isPatient = false;
-      this.advance();
-    });
   }
 
   #release(): void {
-    this.#cancelPatience();
     if (this.#isHolding) {
       this.#isHolding = false;
       this.#parts.openIntake();
-      // What starts now may be the next suspect.
       this.#parts.lanes.lift();
     }
-  }
-
-  #waitAtMost(then: () => void): void {
-    this.#cancelPatience();
-    this.#cancelPatience = this.#parts.clock.schedule(patienceMs, then);
   }
 }

@@ -81,9 +81,8 @@ export class SubscriptionRunner implements Runner {
     this.#intake = new Intake(Math.max(64, concurrency * 2), subscription.order === "none" ? bounce : undefined);
     this.#isolation = new Isolation({
       lanes: this.#lanes,
-      clock: parts.clock,
       mayBegin: () => !this.#draining && this.#circuit?.isOpen !== true,
-      begin: (handling) => void this.#startAlone(handling),
+      begin: (handling) => void this.#startInTurn(handling),
       closeIntake: () => {
         if (!this.#draining) {
           const waiting = this.#lanes.takeWaiting(({ hasBegun, redelivered }) => hasBegun || redelivered);
@@ -199,11 +198,10 @@ export class SubscriptionRunner implements Runner {
       void this.#returnUntried(handling, giveBackDelayMs);
     } else if (!handling.isKnown) {
       void this.#learn(handling).then(() => this.#start(handling));
-    } else if (!handling.isSuspect || handling.isAlone) {
+    } else if (!handling.isSuspect || handling.isOnTrial) {
       this.#attempts.run(handling);
-    } else if (this.#circuit?.isProbe(handling) === true) {
-      // Nothing runs beside a probe anyway.
-      void this.#noteLonelyStart(handling).then(() => this.#attempts.run(handling));
+    } else if (handling.trial === "beside-others" || this.#circuit?.isProbe(handling) === true) {
+      void this.#noteTrial(handling).then(() => this.#attempts.run(handling));
     } else if (this.#draining) {
       void this.#returnUntried(handling, giveBackDelayMs);
     } else {
@@ -211,8 +209,8 @@ export class SubscriptionRunner implements Runner {
     }
   };
 
-  async #startAlone(handling: Handling): Promise<void> {
-    await this.#noteLonelyStart(handling);
+  async #startInTurn(handling: Handling): Promise<void> {
+    await this.#noteTrial(handling);
     this.#lanes.startNow(handling);
   }
 
@@ -226,15 +224,15 @@ export class SubscriptionRunner implements Runner {
     }
   }
 
-  async #noteLonelyStart(handling: Handling): Promise<void> {
-    handling.countLonelyStart();
+  async #noteTrial(handling: Handling): Promise<void> {
+    handling.beginTrial();
     await this.#writeRecord(handling);
   }
 
   /** An acknowledgement may get lost; that must not look like another death. */
-  #endLonelyStart(handling: Handling): void {
-    if (handling.isAlone) {
-      handling.endLonelyStart();
+  #endTrial(handling: Handling): void {
+    if (handling.isOnTrial) {
+      handling.endTrial();
       void this.#writeRecord(handling);
     }
   }
@@ -250,7 +248,7 @@ export class SubscriptionRunner implements Runner {
   }
 
   #succeed(handling: Handling): void {
-    this.#endLonelyStart(handling);
+    this.#endTrial(handling);
     handling.delivery.acknowledge();
     if (!this.#draining) {
       this.#circuit?.succeeded(handling);
@@ -325,7 +323,7 @@ export class SubscriptionRunner implements Runner {
   /** The circuit is open: the event waits here for it, and its attempt does not count. */
   #hold(handling: Handling, error: Error): void {
     this.#log(handling).warn({ err: error }, "attempt failed; held while the circuit is open");
-    this.#endLonelyStart(handling);
+    this.#endTrial(handling);
     handling.state = "parked";
     this.#lanes.park();
     this.#isolation.advance(handling);
@@ -339,7 +337,7 @@ export class SubscriptionRunner implements Runner {
       handling.countFailure();
       await this.#writeRecord(handling, failure);
     } else if (staysHere) {
-      this.#endLonelyStart(handling);
+      this.#endTrial(handling);
     } else {
       await this.#returnUntried(handling, delayMs);
       return;
@@ -450,8 +448,8 @@ export class SubscriptionRunner implements Runner {
       if (!handling.isKnown) {
         await this.#learn(handling);
       }
-      if (handling.isAlone) {
-        handling.endLonelyStart();
+      if (handling.isOnTrial) {
+        handling.endTrial();
       }
       handling.countReturn();
       await this.#writeRecord(handling);
