@@ -18,7 +18,7 @@ export interface GateParts {
   readonly intake: Intake;
   readonly metrics: SubscriptionMetrics;
   /** Asks for nothing any more, and gives back what waits. */
-  readonly closeIntake: (waiting: readonly Handling[]) => void;
+  readonly closeIntake: () => void;
   /** Something that waits to run alone, which a probe does. */
   readonly takeSuspect: () => Handling | undefined;
   readonly countHeld: () => number;
@@ -134,7 +134,7 @@ export class CircuitGate {
       this.#isHolding = true;
       lanes.hold();
     }
-    closeIntake(lanes.takeWaiting(({ hasBegun }) => hasBegun));
+    closeIntake();
     if (scope === "fleet") {
       this.#tellFleet(() => intake.consumption?.holdFleet(halfOpenAfterMs + fleetSlackMs));
     }
