@@ -13,8 +13,8 @@ import { Worker } from "./worker.ts";
 const Made = defineItem("items.made");
 const messages = 100_000;
 const instances = 2;
-const patienceMs = 400_000;
-const perSecond = 1_500;
+const patienceMs = 600_000;
+const perSecond = 500;
 
 export type Poison = "throws" | "hangs" | "crashes";
 
