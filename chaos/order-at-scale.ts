@@ -1,5 +1,5 @@
-// Four partitions, instances that are killed, stopped and added all the while, one event in a hundred failing twice: every
-// key keeps its order and nothing is lost.
+// Four partitions, instances that are killed, frozen, stopped and added all the while, one event in a hundred failing
+// twice: every key keeps its order and nothing is lost.
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -15,6 +15,8 @@ const messages = 1_000_000;
 const keys = 10_000;
 const partitions = 4;
 const changeEveryMs = 6_000;
+/** Long enough to lose its leases to others. */
+const frozenMs = 8_000;
 const publishAtOnce = 5_000;
 const patienceMs = 400_000;
 
@@ -26,6 +28,7 @@ export const orderAtScale: Experiment = async ({ server, folder, scale, report }
   let started = 0;
   let kills = 0;
   let stops = 0;
+  let freezes = 0;
   const startWorker = async (): Promise<Worker> => {
     const worker = new Worker("order-worker", { name: `w${++started}`, url: server.url, effects, partitions });
     await worker.ready();
@@ -42,13 +45,20 @@ export const orderAtScale: Experiment = async ({ server, folder, scale, report }
       if (isOver) {
         return;
       }
-      const [victim] = workers.splice(turn % workers.length, 1);
-      if (turn % 3 === 2) {
-        stops++;
-        await victim?.stop();
-      } else {
+      const victim = workers[turn % workers.length] as Worker;
+      const kind = (["kill", "freeze", "stop"] as const)[turn % 3];
+      if (kind === "freeze") {
+        freezes++;
+        await victim.freeze(frozenMs);
+        continue;
+      }
+      workers.splice(workers.indexOf(victim), 1);
+      if (kind === "kill") {
         kills++;
-        await victim?.kill();
+        await victim.kill();
+      } else {
+        stops++;
+        await victim.stop();
       }
       workers.push(await startWorker());
     }
@@ -65,7 +75,7 @@ export const orderAtScale: Experiment = async ({ server, folder, scale, report }
   while (done < count && performance.now() - startedAt < patienceMs) {
     await new Promise((resolve) => setTimeout(resolve, 1_000));
     done = await counter.count();
-    report(`  … ${done} of ${count}, ${kills} killed, ${stops} stopped, ${started} started`);
+    report(`  … ${done} of ${count}, ${kills} killed, ${freezes} frozen, ${stops} stopped, ${started} started`);
   }
   const seconds = (performance.now() - startedAt) / 1_000;
   isOver = true;
@@ -94,6 +104,7 @@ export const orderAtScale: Experiment = async ({ server, folder, scale, report }
       partitions,
       killed: kills,
       stopped: stops,
+      frozen: freezes,
       started,
       seconds: Number(seconds.toFixed(1)),
       perSecond: Math.round(count / seconds),

@@ -133,6 +133,7 @@ async function runThrough(
     poisonous,
     seconds,
     p99Ms: quantile(latencies, 0.99),
+    overASecond: latencies.filter((latency) => latency > 1_000).length,
     repeated: effectsCount - seen.size,
   };
 }
@@ -157,6 +158,7 @@ export const poison: Experiment = async ({ server, folder, scale, report }) => {
       healthyP99Ms: Math.round(healthy.p99Ms),
       poisonedP99Ms: Math.round(poisoned.p99Ms),
       p99Ratio: Number(ratio.toFixed(2)),
+      waitedOverASecond: poisoned.overASecond,
       repeatedEffects: poisoned.repeated,
       seconds: Number(poisoned.seconds.toFixed(1)),
     },

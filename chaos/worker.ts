@@ -57,6 +57,13 @@ export class Worker {
     await this.#ended;
   }
 
+  /** SIGSTOP, and SIGCONT after a while: it notices nothing, and everybody else does. */
+  async freeze(ms: number): Promise<void> {
+    this.#process.kill("SIGSTOP");
+    await new Promise((resolve) => setTimeout(resolve, ms));
+    this.#process.kill("SIGCONT");
+  }
+
   /** SIGTERM: drains and ends. */
   async stop(): Promise<void> {
     this.#process.kill("SIGTERM");

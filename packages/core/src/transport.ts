@@ -39,13 +39,14 @@ export interface TransportConnection {
   /** Starts delivering; nothing flows before the first `grant`. */
   consume(subscription: SubscriptionTopology, listener: ConsumptionListener): Promise<Consumption>;
   /**
-   * As `consume`, for one partition of a partitioned subscription: all events of a key are in the same one. Nothing new
-   * comes before `afterMs` are over, where something of an earlier owner is due again.
+   * As `consume`, for one partition of a partitioned subscription: all events of a key are in the same one. What the last
+   * owner had comes again before anything new. From one that is lost it is taken away: whatever that one still asks for
+   * or waits for, it gets nothing any more, also when it only stood still.
    */
   consumePartition(
     subscription: SubscriptionTopology,
     partition: number,
-    afterMs: number,
+    lastOwner: "left" | "lost",
     listener: ConsumptionListener,
   ): Promise<Consumption>;
   /**

@@ -3,6 +3,7 @@
 import type { ConnectionOptions } from "@nats-io/nats-core";
 import type {
   ConsumptionListener,
+  Delivery,
   OutgoingMessage,
   PublishReceipt,
   StreamTopology,
@@ -17,7 +18,7 @@ import { advisoryStream, watchExhausted } from "./exhausted-deliveries.ts";
 import { JetStreamApi } from "./jetstream-api.ts";
 import { NatsService } from "./nats-service.ts";
 import { followStatus, openConnection } from "./open-connection.ts";
-import { partitionTopology, provisionPartitions, unwrapPartition } from "./partition-queue.ts";
+import { partitionTopology, provisionPartitions, takeOverPartition, unwrapPartition } from "./partition-queue.ts";
 import { provisionConsumer, provisionStream, type StreamOptions } from "./provisioning.ts";
 import { type ConsumerPolicy, PullConsumption } from "./pull-consumption.ts";
 import { sendRequest } from "./request-reply.ts";
@@ -46,6 +47,8 @@ export interface NatsOptions {
 }
 
 const flushTimeoutMs = 2_000;
+/** What the last owner of a partition gave back when it left is ready again after this. */
+const handOverMs = 600;
 const scheduleFeature = ["schedules", "scheduled events"] as const;
 const cronFeature = ["cronSchedules", "recurring schedules"] as const;
 const featureNames: Readonly<Record<TransportFeature, ServerFeature>> = {
@@ -188,12 +191,11 @@ async function connectService(
       return purged > 0;
     },
     consume: async (subscription, listener) => startConsumption(subscription, listener),
-    async consumePartition(subscription, partition, afterMs, listener) {
-      return startConsumption(
-        partitionTopology(subscription, partition),
-        { ...listener, onDelivery: (delivery) => listener.onDelivery(unwrapPartition(delivery)) },
-        afterMs,
-      );
+    async consumePartition(subscription, partition, lastOwner, listener) {
+      const topology = partitionTopology(subscription, partition);
+      const deliveredBefore = lastOwner === "lost" ? await takeOverPartition(provisioning, topology) : 0;
+      const onDelivery = (delivery: Delivery) => listener.onDelivery(unwrapPartition(delivery, deliveredBefore));
+      return startConsumption(topology, { ...listener, onDelivery }, lastOwner === "left" ? handOverMs : undefined);
     },
     health: () => (connected ? { connected } : { connected, problem: "disconnected from NATS; reconnecting" }),
     async close() {

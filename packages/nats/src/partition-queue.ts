@@ -115,8 +115,26 @@ function requireSameCount(subscription: SubscriptionTopology, found: StreamConfi
   }
 }
 
-/** The event as it is in its context's stream. */
-export function unwrapPartition(delivery: Delivery): Delivery {
+/**
+ * Makes the durable of a partition anew. The queue still holds what is not acknowledged, so all of that comes again at once
+ * and in order, and the requests of an owner that may only have stood still are void. Resolves with the sequence up to
+ * which events were delivered before.
+ */
+export async function takeOverPartition(parts: ProvisioningParts, topology: SubscriptionTopology): Promise<number> {
+  const { api } = parts;
+  const { stream, durable } = topology;
+  const before = await api.request<ConsumerInfo>(`CONSUMER.INFO.${stream}.${durable}`);
+  const wasUsed = before.ok && before.result.delivered.consumer_seq > 0;
+  if (!wasUsed) {
+    return 0;
+  }
+  await api.request(`CONSUMER.DELETE.${stream}.${durable}`);
+  await provisionConsumer(parts, topology);
+  return before.result.delivered.stream_seq;
+}
+
+/** The event as it is in its context's stream. What was delivered before the durable was made anew counts as redelivered. */
+export function unwrapPartition(delivery: Delivery, deliveredBefore: number): Delivery {
   const { message, storedAt } = delivery;
   const [stream, sequence] = (message.headers.get(sourceHeader) ?? "").split(" ");
   const event: WireMessage = { ...message, subject: message.subject.split(".").slice(addedTokens).join(".") };
@@ -125,7 +143,7 @@ export function unwrapPartition(delivery: Delivery): Delivery {
     ...(delivery.malformedHeaders === undefined ? undefined : { malformedHeaders: delivery.malformedHeaders }),
     storedAt: stream && sequence ? { stream, sequence: Number(sequence), timeMs: storedAt.timeMs } : storedAt,
     consumerSequence: delivery.consumerSequence,
-    attempt: delivery.attempt,
+    attempt: delivery.attempt + (storedAt.sequence <= deliveredBefore ? 1 : 0),
     acknowledge: () => delivery.acknowledge(),
     retry: (delayMs) => delivery.retry(delayMs),
     extend: () => delivery.extend(),

@@ -18,7 +18,7 @@ export interface AttemptRunnerParts {
   readonly tracing: Tracing;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Of a partition: whether this instance still has it, and the number that says since when. */
+  /** Of a partition: whether this instance still has it (if not, it is abandoned), and the number that says since when. */
   readonly ownership?: { readonly fence: Fence; readonly isValid: () => boolean };
 }
 

@@ -144,6 +144,24 @@ export class SubscriptionRunner implements Runner {
     this.#endSweep();
   }
 
+  /** Somebody else has the events already: handlers are aborted, and nothing is answered any more. */
+  abandon(): void {
+    if (this.#draining) {
+      return;
+    }
+    this.#draining = true;
+    this.#circuit?.stop();
+    this.#lanes.hold();
+    this.#endSweep();
+    const error = new ThroughlineError("BUS_STOPPED", "The partition was taken over by another instance.");
+    for (const handling of this.#underWay.all()) {
+      handling.cancelPark?.();
+      handling.running?.abort(error);
+      handling.running = undefined;
+    }
+    void this.#intake.stop();
+  }
+
   /** An event that was brought back from the dead letters; it has credits of its own. */
   acceptRedriven(delivery: Delivery): void {
     this.#take(delivery, true);
@@ -192,8 +210,8 @@ export class SubscriptionRunner implements Runner {
   /** A lane lets the handling begin. What was delivered before is looked up first. */
   readonly #start = (handling: Handling): void => {
     if (this.#parts.ownership?.isValid() === false) {
-      // Somebody else may have the partition by now.
-      void this.#returnUntried(handling, giveBackDelayMs);
+      // Somebody else has it by now, or will have it soon; no answer from here may reach it there.
+      this.#lanes.park();
     } else if (!handling.isKnown) {
       void this.#notes.learn(handling).then(() => this.#start(handling));
     } else if (!handling.isSuspect || handling.isOnTrial) {

@@ -29,6 +29,8 @@ export class MemoryDurable {
   /** What was delivered before comes before what was not, as with JetStream. */
   readonly #again: Pending[] = [];
   readonly #instances: Instance[] = [];
+  /** Offered and not settled, in the order of the stream. */
+  readonly #unsettled = new Set<Pending>();
   #consumerSequence = 0;
   #scheduled = false;
   #heldUntilMs = 0;
@@ -42,13 +44,15 @@ export class MemoryDurable {
         topology.filterSubjects.some((pattern) => matchesSubject(pattern, message.subject)) &&
         (partition === undefined || partition === partitionOf(message.subject, topology.partitions))
       ) {
-        this.#enqueue({
+        const pending = {
           message,
           deliveries: 0,
           isInLine: false,
           isSettled: false,
           cancelTimer: () => undefined,
-        });
+        };
+        this.#unsettled.add(pending);
+        this.#enqueue(pending);
       }
     };
     if (topology.startFrom === "first") {
@@ -98,6 +102,17 @@ export class MemoryDurable {
     return this.#again.length + this.#line.length;
   }
 
+  /** Takes everything away from whoever consumes it at the moment: what is not settled comes again, in order. */
+  reset(): void {
+    this.#instances.length = 0;
+    this.#line.length = 0;
+    this.#again.length = 0;
+    for (const pending of this.#unsettled) {
+      pending.cancelTimer();
+      this.#enqueue(pending);
+    }
+  }
+
   #enqueue(pending: Pending): void {
     pending.isInLine = true;
     (pending.deliveries > 0 ? this.#again : this.#line).push(pending);
@@ -140,6 +155,7 @@ export class MemoryDurable {
     const { message } = pending;
     const settle = () => {
       pending.isSettled = true;
+      this.#unsettled.delete(pending);
       this.#stream.settle(message.sequence);
       pending.cancelTimer();
     };

@@ -106,24 +106,10 @@ export function createMemoryTransport({ clock = systemClock }: { readonly clock?
       },
       cancelSchedule: async (_stream, subject) => schedules.cancel(subject),
       consume: async (subscription, listener) => durableOf(subscription).consume(listener),
-      async consumePartition(subscription, partition, afterMs, listener) {
-        const consumption = durableOf(subscription, partition).consume(listener);
-        let isReady = false;
-        let waiting = 0;
-        clock.schedule(afterMs, () => {
-          isReady = true;
-          consumption.grant(waiting);
-        });
-        return {
-          ...consumption,
-          grant(count) {
-            if (isReady) {
-              consumption.grant(count);
-            } else {
-              waiting += count;
-            }
-          },
-        };
+      async consumePartition(subscription, partition, _lastOwner, listener) {
+        const durable = durableOf(subscription, partition);
+        durable.reset();
+        return durable.consume(listener);
       },
       leases: {
         list: async (group) => [...(leases.get(group)?.values() ?? [])],

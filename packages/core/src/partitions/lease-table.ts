@@ -56,10 +56,9 @@ export class LeaseTable {
     return this.#seen.get(partitionName(partition))?.record.revision ?? 0;
   }
 
-  /** When the last owner was last seen; undefined where it gave the partition up, or there was none. */
-  lastSeenMs(partition: number): number | undefined {
-    const seen = this.#seen.get(partitionName(partition));
-    return seen === undefined || seen.record.value === givenUp ? undefined : seen.changedAtMs;
+  /** Whether its last owner left it in order. Where nobody is known, somebody may be forgotten. */
+  wasGivenUp(partition: number): boolean {
+    return this.#seen.get(partitionName(partition))?.record.value === givenUp;
   }
 
   #isAlive({ value }: LeaseRecord, changedAtMs: number, nowMs: number): boolean {

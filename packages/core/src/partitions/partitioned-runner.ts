@@ -13,11 +13,10 @@ import { partitionOfKey } from "./partition-of-key.ts";
 /** Without a renewal for this long an owner counts as dead. */
 const leaseMs = 5_000;
 const renewEveryMs = 1_000;
+/** Expired leases are noticed apart from renewals, which may hang. */
+const lookEveryMs = 250;
 /** An owner stops by itself a little before the others take over. */
 const safetyMs = 1_000;
-/** What a clean hand-over gives back is ready again after this. */
-const handOverMs = 600;
-const redeliverySlackMs = 500;
 /** What is redriven to a partition of another instance comes to that one after a while. */
 const elsewhereDelayMs = 500;
 
@@ -35,9 +34,12 @@ export class PartitionedRunner implements Runner {
   readonly #table = new LeaseTable(leaseMs);
   readonly #owned = new Map<number, Owned>();
   #cancelTick: () => void = () => undefined;
+  #cancelLook: () => void = () => undefined;
   #ticking: Promise<void> = Promise.resolve();
   #problem: string | undefined;
-  #stopped = false;
+  /** Claims nothing any more, and renews what it still has. */
+  #isStopping = false;
+  #isStopped = false;
 
   constructor(parts: RunnerParts, partitions: number) {
     this.#parts = parts;
@@ -51,6 +53,7 @@ export class PartitionedRunner implements Runner {
   async start(): Promise<void> {
     await this.#tick();
     this.#schedule();
+    this.#lookForExpired();
   }
 
   /** An instance beyond the number of partitions stands by, which is no problem. */
@@ -66,10 +69,11 @@ export class PartitionedRunner implements Runner {
   }
 
   async stop(graceMs: number): Promise<void> {
-    this.#stopped = true;
-    this.#cancelTick();
-    await this.#ticking.catch(() => undefined);
+    this.#isStopping = true;
     await Promise.all([...this.#owned.keys()].map((partition) => this.#leave(partition, graceMs)));
+    this.#isStopped = true;
+    this.#cancelTick();
+    this.#cancelLook();
     await this.#write(memberName(this.#instance), givenUp).catch(() => undefined);
   }
 
@@ -98,8 +102,7 @@ export class PartitionedRunner implements Runner {
           },
         )
         .finally(() => {
-          this.#abandonExpired();
-          if (!this.#stopped) {
+          if (!this.#isStopped) {
             this.#schedule();
           }
         });
@@ -111,7 +114,7 @@ export class PartitionedRunner implements Runner {
     await this.#write(memberName(this.#instance), this.#instance);
     await Promise.all([...this.#owned].map(([partition, owned]) => this.#renew(partition, owned)));
     this.#table.observe(await connection.leases.list(this.durable), clock.now());
-    if (this.#stopped) {
+    if (this.#isStopping) {
       return;
     }
     const now = clock.now();
@@ -133,16 +136,14 @@ export class PartitionedRunner implements Runner {
     const { connection, clock, subscription, logger } = this.#parts;
     const askedAtMs = clock.now();
     const revision = await this.#write(partitionName(partition), this.#instance, this.#table.revisionOf(partition));
-    if (revision === undefined) {
+    if (revision !== undefined && this.#isStopping) {
+      await this.#write(partitionName(partition), givenUp, revision);
+    }
+    if (revision === undefined || this.#isStopping) {
       return;
     }
     const topology = subscriptionTopology(subscription);
-    const lastSeenMs = this.#table.lastSeenMs(partition);
-    // What its last owner had comes again first: an owner that died had its last delivery up to a renewal later.
-    const afterMs =
-      lastSeenMs === undefined
-        ? handOverMs
-        : Math.max(0, lastSeenMs + renewEveryMs + topology.ackWaitMs + redeliverySlackMs - clock.now());
+    const lastOwner = this.#table.wasGivenUp(partition) ? "left" : "lost";
     const owned: Owned = {
       revision,
       validUntilMs: askedAtMs + leaseMs - safetyMs,
@@ -150,16 +151,22 @@ export class PartitionedRunner implements Runner {
       runner: new SubscriptionRunner({
         ...this.#parts,
         share: this.#partitions,
-        open: (listener) => connection.consumePartition(topology, partition, afterMs, listener),
+        open: (listener) => connection.consumePartition(topology, partition, lastOwner, listener),
         ownership: {
           // The revision of the claim: greater than that of every owner before.
           fence: { partition, token: revision },
-          isValid: () => !owned.isLeaving && clock.now() < owned.validUntilMs,
+          isValid: () => {
+            const isValid = clock.now() < owned.validUntilMs;
+            if (!isValid) {
+              this.#abandon(partition, owned);
+            }
+            return isValid;
+          },
         },
       }),
     };
     this.#owned.set(partition, owned);
-    logger.info({ durable: this.durable, partition, fence: revision, afterMs }, "partition taken over");
+    logger.info({ durable: this.durable, partition, fence: revision, lastOwner }, "partition taken over");
     try {
       await owned.runner.start();
     } catch (error) {
@@ -169,9 +176,6 @@ export class PartitionedRunner implements Runner {
   }
 
   async #renew(partition: number, owned: Owned): Promise<void> {
-    if (owned.isLeaving) {
-      return;
-    }
     const askedAtMs = this.#parts.clock.now();
     const revision = await this.#write(partitionName(partition), this.#instance, owned.revision);
     if (revision !== undefined) {
@@ -189,37 +193,35 @@ export class PartitionedRunner implements Runner {
       return;
     }
     owned.isLeaving = true;
-    const renewing = this.#renewWhileLeaving(partition, owned);
+    // The lease is renewed meanwhile, like any other.
     await owned.runner.stop(graceMs);
-    renewing.stop();
-    this.#owned.delete(partition);
-    await this.#write(partitionName(partition), givenUp, await renewing.revision).catch(() => undefined);
-    this.#parts.logger.info({ durable: this.durable, partition }, "partition given up");
+    if (this.#owned.get(partition) === owned) {
+      this.#owned.delete(partition);
+      await this.#renewalsSettled();
+      await this.#write(partitionName(partition), givenUp, owned.revision).catch(() => undefined);
+      this.#parts.logger.info({ durable: this.durable, partition }, "partition given up");
+    }
   }
 
-  #renewWhileLeaving(partition: number, owned: Owned): { stop(): void; readonly revision: Promise<number> } {
-    let latest = Promise.resolve(owned.revision);
-    let cancel: () => void = () => undefined;
-    const renew = () => {
-      latest = latest.then(
-        async (revision) => (await this.#write(partitionName(partition), this.#instance, revision)) ?? revision,
-      );
-      latest.catch(() => undefined);
-      cancel = this.#parts.clock.schedule(renewEveryMs, renew);
-    };
-    renew();
-    return {
-      stop: () => cancel(),
-      get revision() {
-        return latest;
-      },
-    };
+  /** A renewal on its way would make the record newer than is known; one that hangs is not waited for. */
+  async #renewalsSettled(): Promise<void> {
+    const { promise: over, resolve } = Promise.withResolvers<void>();
+    const cancel = this.#parts.clock.schedule(2 * renewEveryMs, resolve);
+    await Promise.race([this.#ticking, over]);
+    cancel();
+  }
+
+  #lookForExpired(): void {
+    this.#cancelLook = this.#parts.clock.schedule(lookEveryMs, () => {
+      this.#abandonExpired();
+      this.#lookForExpired();
+    });
   }
 
   #abandonExpired(): void {
     const now = this.#parts.clock.now();
     for (const [partition, owned] of this.#owned) {
-      if (!owned.isLeaving && now >= owned.validUntilMs) {
+      if (now >= owned.validUntilMs) {
         this.#abandon(partition, owned);
       }
     }
@@ -227,13 +229,12 @@ export class PartitionedRunner implements Runner {
 
   /** The lease is lost: whoever has it now must not find this one at work. */
   #abandon(partition: number, owned: Owned): void {
-    owned.isLeaving = true;
-    this.#owned.delete(partition);
-    this.#parts.logger.warn(
-      { durable: this.durable, partition },
-      "the lease of a partition is lost; handlers are aborted",
-    );
-    void owned.runner.stop(0);
+    if (this.#owned.get(partition) === owned) {
+      this.#owned.delete(partition);
+      const { logger } = this.#parts;
+      logger.warn({ durable: this.durable, partition }, "the lease of a partition is lost; handlers are aborted");
+      owned.runner.abandon();
+    }
   }
 
   #write(name: string, value: string, expectedRevision?: number): Promise<number | undefined> {
