@@ -1,9 +1,9 @@
 // Four partitions, instances that are killed, frozen, stopped and added all the while, one event in a hundred failing
-// twice: every key keeps its order and nothing is lost.
+// twice, and one that kills whoever handles it: every key keeps its order and nothing is lost.
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { defineService, run, silentLogger } from "@throughline/core";
+import { defineService, openDeadLetters, run, silentLogger } from "@throughline/core";
 import { nats } from "@throughline/nats";
 import { defineItem } from "@throughline/testing";
 import { EffectsCounter, readEffects } from "./effects.ts";
@@ -29,23 +29,39 @@ export const orderAtScale: Experiment = async ({ server, folder, scale, report }
   let kills = 0;
   let stops = 0;
   let freezes = 0;
-  const startWorker = async (): Promise<Worker> => {
-    const worker = new Worker("order-worker", { name: `w${++started}`, url: server.url, effects, partitions });
+  let deaths = 0;
+  let isOver = false;
+  /** In the middle of everything. */
+  const killer = Math.floor(count / 2);
+  const workers: Worker[] = [];
+  const startWorker = async (): Promise<void> => {
+    const settings = { name: `w${++started}`, url: server.url, effects, partitions, killer };
+    const worker = new Worker("order-worker", settings);
     await worker.ready();
-    return worker;
+    workers.push(worker);
+    void worker.whenEnded().then(() => {
+      // Not one of those that are ended on purpose.
+      if (!isOver && workers.includes(worker)) {
+        deaths++;
+        workers.splice(workers.indexOf(worker), 1);
+        void startWorker();
+      }
+    });
   };
-  const workers = [await startWorker(), await startWorker(), await startWorker()];
+  await Promise.all([startWorker(), startWorker(), startWorker()]);
   const settings = { transport: nats({ servers: server.url }), logger: silentLogger, signals: false };
   await using writer = await run(defineService("writer", { publishes: [Made] }), settings);
   const startedAt = performance.now();
-  let isOver = false;
   const disturb = (async () => {
     for (let turn = 0; !isOver; turn++) {
       await new Promise((resolve) => setTimeout(resolve, changeEveryMs));
       if (isOver) {
         return;
       }
-      const victim = workers[turn % workers.length] as Worker;
+      const victim = workers[turn % workers.length];
+      if (victim === undefined) {
+        continue;
+      }
       const kind = (["kill", "freeze", "stop"] as const)[turn % 3];
       if (kind === "freeze") {
         freezes++;
@@ -60,7 +76,7 @@ export const orderAtScale: Experiment = async ({ server, folder, scale, report }
         stops++;
         await victim.stop();
       }
-      workers.push(await startWorker());
+      await startWorker();
     }
   })();
   const publishing = (async () => {
@@ -72,9 +88,17 @@ export const orderAtScale: Experiment = async ({ server, folder, scale, report }
   })();
   const counter = new EffectsCounter(effects);
   let done = 0;
-  while (done < count && performance.now() - startedAt < patienceMs) {
+  const dead: number[] = [];
+  await using letters = await openDeadLetters({ ...settings, operator: "chaos" });
+  while ((done < count - 1 || dead.length === 0) && performance.now() - startedAt < patienceMs) {
     await new Promise((resolve) => setTimeout(resolve, 1_000));
     done = await counter.count();
+    dead.length = 0;
+    for await (const { body, reason } of letters.list({ service: "chaos" })) {
+      if (reason === "crashed-repeatedly") {
+        dead.push((JSON.parse(Buffer.from(body ?? []).toString()) as { n: number }).n);
+      }
+    }
     report(`  … ${done} of ${count}, ${kills} killed, ${freezes} frozen, ${stops} stopped, ${started} started`);
   }
   const seconds = (performance.now() - startedAt) / 1_000;
@@ -96,7 +120,7 @@ export const orderAtScale: Experiment = async ({ server, folder, scale, report }
       last.set(key, Math.max(n, last.get(key) ?? -1));
     }
   }
-  const lost = count - seen.size;
+  const lost = count - 1 - seen.size;
   return {
     figures: {
       messages: count,
@@ -105,6 +129,7 @@ export const orderAtScale: Experiment = async ({ server, folder, scale, report }
       killed: kills,
       stopped: stops,
       frozen: freezes,
+      diedOfOneEvent: deaths,
       started,
       seconds: Number(seconds.toFixed(1)),
       perSecond: Math.round(count / seconds),
@@ -113,6 +138,7 @@ export const orderAtScale: Experiment = async ({ server, folder, scale, report }
     verdicts: [
       verdict("no event is lost", lost === 0, `${lost} lost`),
       verdict("each key keeps its order", violations === 0, `${violations} violations`),
+      verdict("what kills instances is set aside, and nothing else", dead.join() === String(killer), dead),
       verdict("instances were killed meanwhile", kills > 0, `${kills} killed`),
     ],
   };

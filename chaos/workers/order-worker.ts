@@ -1,4 +1,5 @@
-// One instance of a partitioned subscription; one event in a hundred fails twice before it succeeds.
+// One instance of a partitioned subscription; one event in a hundred fails twice before it succeeds, and one kills whoever
+// handles it.
 
 import { defineService, run, silentLogger } from "@throughline/core";
 import { nats } from "@throughline/nats";
@@ -6,13 +7,18 @@ import { defineItem } from "@throughline/testing";
 import { EffectsWriter } from "../effects.ts";
 import { type CommonSettings, readSettings, sayReady } from "./worker-settings.ts";
 
-const { name, url, effects, partitions } = readSettings<CommonSettings & { partitions: number }>();
+const { name, url, effects, partitions, killer } = readSettings<
+  CommonSettings & { partitions: number; killer: number }
+>();
 const writer = new EffectsWriter(effects);
 const policy = { retry: { attempts: 50, initialDelayMs: 20, maxDelayMs: 50 } };
 const service = defineService("chaos").on(
   defineItem("items.made"),
   { partitions, concurrency: 64, policy },
   ({ key, n }, { attempt, redelivered, event }) => {
+    if (n === killer) {
+      process.kill(process.pid, "SIGKILL");
+    }
     if (n % 100 === 7 && attempt < 3) {
       throw new Error("not yet");
     }

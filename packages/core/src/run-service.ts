@@ -1,6 +1,11 @@
 // Brings a declared service to life, and ends it cleanly.
 
-import type { AnyEventContract, AnyProcedureContract, EventEnvelope } from "@throughline/contracts";
+import {
+  type AnyEventContract,
+  type AnyProcedureContract,
+  type EventEnvelope,
+  ThroughlineError,
+} from "@throughline/contracts";
 import { type Clock, systemClock } from "./clock.ts";
 import { deadLetterStream } from "./dead-letters/dead-letter.ts";
 import { attemptStream } from "./delivery/attempt-stream.ts";
@@ -17,7 +22,7 @@ import { EventPublisher } from "./publishing/event-publisher.ts";
 import type { CancelSchedule, Publish, PublishAll, Service } from "./service.ts";
 import { createConsoleLogger, type Logger } from "./telemetry/logger.ts";
 import { Tracing } from "./telemetry/tracing.ts";
-import type { ConsumptionHealth, Topology, Transport } from "./transport.ts";
+import type { ConsumptionHealth, Topology, Transport, TransportConnection } from "./transport.ts";
 
 export interface RunOptions {
   readonly transport: Transport;
@@ -107,6 +112,7 @@ export async function run<Published extends AnyEventContract, Called extends Any
   );
   const runners = [...runnersByName.values()];
   try {
+    requireFleetPause(service, connection);
     await connection.provision(topologyOf(service));
     await Promise.all([server.start(), ...runners.map((runner) => runner.start())]);
   } catch (error) {
@@ -166,6 +172,22 @@ export async function run<Published extends AnyEventContract, Called extends Any
     stopped,
     [Symbol.asyncDispose]: stop,
   };
+}
+
+/** A circuit that is meant for all instances must not be one for this instance only. @throws BUS_FEATURE_UNSUPPORTED */
+function requireFleetPause({ subscriptions }: Service, connection: TransportConnection): void {
+  const wanting = subscriptions.find(({ policy }) => policy.breaker?.scope === "fleet");
+  if (wanting !== undefined && !connection.supports("fleet-pause")) {
+    const { system, version } = connection.peer;
+    throw new ThroughlineError(
+      "BUS_FEATURE_UNSUPPORTED",
+      `The circuit of ${wanting.durable} has scope "fleet", and ${system} ${version} cannot pause a durable consumer.`,
+      {
+        details: { durable: wanting.durable, feature: "fleet-pause", found: version },
+        remedy: 'Run nats-server 2.11 or newer, or give the breaker scope "instance".',
+      },
+    );
+  }
 }
 
 function createRunner(parts: RunnerParts): Runner {

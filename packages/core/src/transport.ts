@@ -261,6 +261,8 @@ export interface Delivery {
   readonly consumerSequence: number;
   /** 1 for the first delivery. */
   readonly attempt: number;
+  /** Somebody who is lost had it before. Set where `attempt` cannot tell, because its count began anew. */
+  readonly wasLost?: boolean;
   /** Done: never delivered again. */
   acknowledge(): void;
   /** Deliver again after `delayMs`. */

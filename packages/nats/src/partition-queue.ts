@@ -133,7 +133,7 @@ export async function takeOverPartition(parts: ProvisioningParts, topology: Subs
   return before.result.delivered.stream_seq;
 }
 
-/** The event as it is in its context's stream. What was delivered before the durable was made anew counts as redelivered. */
+/** The event as it is in its context's stream. The counts of a durable that was made anew say nothing of what was before. */
 export function unwrapPartition(delivery: Delivery, deliveredBefore: number): Delivery {
   const { message, storedAt } = delivery;
   const [stream, sequence] = (message.headers.get(sourceHeader) ?? "").split(" ");
@@ -143,7 +143,8 @@ export function unwrapPartition(delivery: Delivery, deliveredBefore: number): De
     ...(delivery.malformedHeaders === undefined ? undefined : { malformedHeaders: delivery.malformedHeaders }),
     storedAt: stream && sequence ? { stream, sequence: Number(sequence), timeMs: storedAt.timeMs } : storedAt,
     consumerSequence: delivery.consumerSequence,
-    attempt: delivery.attempt + (storedAt.sequence <= deliveredBefore ? 1 : 0),
+    attempt: delivery.attempt,
+    wasLost: storedAt.sequence <= deliveredBefore,
     acknowledge: () => delivery.acknowledge(),
     retry: (delayMs) => delivery.retry(delayMs),
     extend: () => delivery.extend(),

@@ -1,7 +1,14 @@
 // Promises of the port itself: credits, answers, and what becomes of a delivery that nobody answers.
 
 import assert from "node:assert/strict";
-import type { Consumption, Delivery, SubscriptionTopology, TransportConnection } from "@throughline/core";
+import {
+  type Consumption,
+  type Delivery,
+  defineService,
+  type PolicyOptions,
+  type SubscriptionTopology,
+  type TransportConnection,
+} from "@throughline/core";
 import { eventually } from "../eventually.ts";
 import type { ConformanceCase, ConformanceSubject } from "./conformance-case.ts";
 import { assertRejects, Scenario } from "./scenario.ts";
@@ -198,6 +205,9 @@ export const deliveryCases: readonly ConformanceCase[] = [
       await using scenario = new Scenario(subject);
       const consumption = await (await Durable.open(scenario)).consume();
       await assertRejects(consumption.holdFleet(1_000), "BUS_FEATURE_UNSUPPORTED");
+      const policy: PolicyOptions = { breaker: { scope: "fleet" } };
+      const reader = defineService("reader").on(scenario.Made, { policy }, () => undefined);
+      await assertRejects(scenario.start(reader), "BUS_FEATURE_UNSUPPORTED");
     },
   },
   {

@@ -70,7 +70,7 @@ class SimulatedConnection implements TransportConnection {
     });
   }
 
-  supports: TransportConnection["supports"] = () => false;
+  supports: TransportConnection["supports"] = (feature) => feature === "fleet-pause";
   publishAtomically: TransportConnection["publishAtomically"] = () => Promise.reject(new Error("not simulated"));
   cancelSchedule: TransportConnection["cancelSchedule"] = () => Promise.reject(new Error("not simulated"));
   consumePartition: TransportConnection["consumePartition"] = () => Promise.reject(new Error("not simulated"));
