@@ -229,8 +229,11 @@ export interface Consumption {
    * What is given back afterwards comes to this instance only once it has resumed.
    */
   pause(): Promise<void>;
-  /** Ends a pause that has resolved; nothing flows before the next `grant`. */
-  resume(): void;
+  /**
+   * Ends a pause that has resolved, once the broker knows of everything that was given back; nothing flows before the next
+   * `grant`.
+   */
+  resume(): Promise<void>;
   /** Delivers to no instance for `forMs`, or until `releaseFleet`; a later call replaces it. Needs "fleet-pause". */
   holdFleet(forMs: number): Promise<void>;
   releaseFleet(): Promise<void>;

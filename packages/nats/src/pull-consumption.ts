@@ -61,6 +61,8 @@ const drainTimeoutMs = 1_000;
 /** A request as old as this is dropped by the server once nobody listens for its answer. */
 const staleRequestMs = 300;
 const nanosPerMs = 1_000_000;
+/** Greater than that of any message. */
+const noSequence = Number.MAX_SAFE_INTEGER;
 const firstPauseMs = 50;
 const maxPauseMs = 2_000;
 /** How much longer than the ack wait to wait for what is delivered again: the server's timers are not exact. */
@@ -133,7 +135,17 @@ export class PullConsumption implements Consumption {
     this.#granted = 0;
   }
 
-  resume(): void {
+  /**
+   * Answers and requests go through queues of their own in the server, so a request could be served before what was given
+   * back a moment ago. The server's word on one more answer, to a message that nobody has, says that it is through.
+   */
+  async resume(): Promise<void> {
+    const { connection, writer, subscription } = this.#parts;
+    if (!this.#stopped && !connection.isClosed()) {
+      writer.flush();
+      const nobodys = `$JS.ACK.${subscription.stream}.${subscription.durable}.1.${noSequence}.${noSequence}.1.0`;
+      await waitAtMost(drainTimeoutMs, connection.request(nobodys, "+WPI", { timeout: drainTimeoutMs }));
+    }
     this.#paused = false;
     if (!this.#stopped && !this.#parts.connection.isClosed()) {
       this.#inbox = createInbox(this.#parts.inboxPrefix);

@@ -144,11 +144,12 @@ export class Intake {
   #changeUnlessStopped(step: () => void): void {
     const change = ++this.#newestChange;
     this.#change(async () => {
-      if (!this.#isStopped && change === this.#newestChange) {
-        if (this.#isPaused) {
-          this.#isPaused = false;
-          this.#consumption?.resume();
-        }
+      const isWanted = () => !this.#isStopped && change === this.#newestChange;
+      if (isWanted() && this.#isPaused) {
+        this.#isPaused = false;
+        await this.#consumption?.resume();
+      }
+      if (isWanted()) {
         step();
       }
     });

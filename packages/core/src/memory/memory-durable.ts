@@ -73,7 +73,7 @@ export class MemoryDurable {
         instance.isPaused = true;
         instance.credits = 0;
       },
-      resume: () => {
+      resume: async () => {
         instance.isPaused = false;
         instance.credits = 0;
       },
@@ -161,7 +161,12 @@ export class MemoryDurable {
     };
     const redeliverAfter = (delayMs: number) => {
       pending.cancelTimer();
-      if (!pending.isSettled && !pending.isInLine) {
+      if (pending.isSettled || pending.isInLine) {
+        return;
+      }
+      if (delayMs === 0) {
+        this.#enqueue(pending);
+      } else {
         pending.cancelTimer = this.#clock.schedule(delayMs, () => this.#enqueue(pending));
       }
     };

@@ -160,7 +160,7 @@ export const deliveryCases: readonly ConformanceCase[] = [
       }
       await pause(300);
       assert.equal(durable.deliveries.length, before.length, "something was delivered during the pause");
-      consumption.resume();
+      await consumption.resume();
       await pause(200);
       assert.equal(durable.deliveries.length, before.length, "grants from before the pause still counted");
       consumption.grant(40);
@@ -171,6 +171,34 @@ export const deliveryCases: readonly ConformanceCase[] = [
         const after = durable.deliveries.slice(before.length).map(({ storedAt }) => storedAt.sequence);
         assert.deepEqual(
           after.slice(0, 20),
+          Array.from({ length: 20 }, (_, n) => n + 1),
+        );
+      }
+      for (const delivery of durable.deliveries) {
+        delivery.acknowledge();
+      }
+    },
+  },
+  {
+    title: "brings what was given back before anything newer, also when it is asked for in the same breath",
+    async run(subject) {
+      await using scenario = new Scenario(subject);
+      const durable = await Durable.open(scenario);
+      await durable.publish(20);
+      const consumption = await durable.consume();
+      consumption.grant(5);
+      await eventually(() => durable.deliveries.length >= 5, { timeoutMs: 30_000 });
+      await consumption.pause();
+      const before = [...durable.deliveries];
+      for (const delivery of before) {
+        delivery.retry(0);
+      }
+      await consumption.resume();
+      consumption.grant(20);
+      await eventually(() => durable.deliveries.length >= before.length + 20, { timeoutMs: 30_000 });
+      if (isCalm(subject)) {
+        assert.deepEqual(
+          durable.deliveries.slice(before.length).map(({ storedAt }) => storedAt.sequence),
           Array.from({ length: 20 }, (_, n) => n + 1),
         );
       }
