@@ -125,21 +125,23 @@ export class Outcomes implements AttemptListener {
   /** `failure`: what makes this an attempt that counts. */
   async #retry(handling: Handling, delayMs: number, failure: Error | undefined): Promise<void> {
     const { subscription, clock, notes, isDraining, park, resume, finish, returnUntried } = this.#parts;
-    const mayStay = () => subscription.order === "key" && !isDraining();
+    const staysHere = subscription.order === "key";
     if (failure !== undefined) {
       await notes.failed(handling, failure);
-    } else if (mayStay()) {
+    } else if (staysHere) {
       notes.trialEnded(handling);
     } else {
       await returnUntried(handling, delayMs);
       return;
     }
-    if (mayStay()) {
-      handling.cancelPark = clock.schedule(delayMs, () => {
-        handling.cancelPark = undefined;
-        resume(handling);
-      });
-      // Without a slot and without a credit: other keys go on at full width.
+    if (staysHere) {
+      if (!isDraining()) {
+        handling.cancelPark = clock.schedule(delayMs, () => {
+          handling.cancelPark = undefined;
+          resume(handling);
+        });
+      }
+      // Without a slot and without a credit: other keys go on at full width. Whoever stops gives it back with the rest.
       park(handling, true);
     } else {
       handling.delivery.retry(delayMs);

@@ -42,6 +42,8 @@ const giveBackDelayMs = 300;
 /** Asked for ahead of what is worked on, so that no handler waits for the network. */
 const minCapacity = 64;
 
+const isIdle = ({ state }: Handling): boolean => state !== "busy";
+
 export class SubscriptionRunner implements Runner {
   readonly #parts: RunnerParts;
   readonly #underWay = new UnderWay();
@@ -54,6 +56,7 @@ export class SubscriptionRunner implements Runner {
   readonly #circuit: CircuitGate | undefined;
   #endSweep: () => void = () => undefined;
   #draining = false;
+  #whenIdle: (() => void) | undefined;
 
   constructor(parts: RunnerParts) {
     const { subscription, share = 1 } = parts;
@@ -128,7 +131,8 @@ export class SubscriptionRunner implements Runner {
 
   /**
    * Stops pulling, gives back what no handler works on, and waits for running handlers; after `graceMs` they are
-   * aborted. What is given back waits until this instance no longer pulls, or it would come right back.
+   * aborted. What is given back waits until this instance no longer pulls, or it would come right back. In order, it also
+   * waits for the handlers: what one of them fails at comes before the later events of its key.
    */
   async stop(graceMs: number): Promise<void> {
     this.#draining = true;
@@ -138,9 +142,15 @@ export class SubscriptionRunner implements Runner {
       handling.cancelPark?.();
     }
     const late = await this.#intake.stop();
-    const idle = [...this.#underWay.all()].filter(({ state }) => state !== "busy");
-    await this.#giveBack(idle, late, giveBackDelayMs);
-    await this.#waitUntilIdle(graceMs);
+    const giveBackIdle = (deliveries: readonly Delivery[]) =>
+      this.#giveBack([...this.#underWay.all()].filter(isIdle), deliveries, giveBackDelayMs);
+    if (this.#parts.subscription.order === "key") {
+      await this.#waitUntilIdle(graceMs);
+      await giveBackIdle(late);
+    } else {
+      await giveBackIdle(late);
+      await this.#waitUntilIdle(graceMs);
+    }
     this.#endSweep();
   }
 
@@ -217,7 +227,7 @@ export class SubscriptionRunner implements Runner {
     } else if (!handling.isSuspect || handling.isOnTrial) {
       this.#attempts.run(handling);
     } else if (handling.trial === "beside-others" || this.#circuit?.isProbe(handling) === true) {
-      void this.#notes.trialBegins(handling).then(() => this.#attempts.run(handling));
+      void this.#notes.trialBegins(handling).then(() => this.#start(handling));
     } else if (this.#draining) {
       void this.#returnUntried(handling, giveBackDelayMs);
     } else {
@@ -237,6 +247,7 @@ export class SubscriptionRunner implements Runner {
       this.#intake.replace(handling);
     }
     this.#isolation.advance(handling);
+    this.#tellWhetherIdle();
   }
 
   #finish(handling: Handling, settled: boolean): void {
@@ -248,6 +259,13 @@ export class SubscriptionRunner implements Runner {
     this.#isolation.advance(handling);
     if (!this.#draining) {
       this.#intake.replace(handling);
+    }
+    this.#tellWhetherIdle();
+  }
+
+  #tellWhetherIdle(): void {
+    if (this.#whenIdle !== undefined && [...this.#underWay.all()].every(isIdle)) {
+      this.#whenIdle();
     }
   }
 
@@ -286,6 +304,7 @@ export class SubscriptionRunner implements Runner {
     for (const handling of handlings) {
       this.#underWay.remove(handling);
     }
+    this.#tellWhetherIdle();
   }
 
   async #waitUntilIdle(graceMs: number): Promise<void> {
@@ -299,10 +318,11 @@ export class SubscriptionRunner implements Runner {
         }
         resolve();
       });
-      this.#underWay.onEmpty(() => {
+      this.#whenIdle = () => {
         cancel();
         resolve();
-      });
+      };
+      this.#tellWhetherIdle();
     });
   }
 }

@@ -11,7 +11,6 @@ const maxHeldBytes = 64 * 1_048_576;
 export class UnderWay {
   readonly #handlings = new Map<number, Handling>();
   #bytes = 0;
-  #whenEmpty: (() => void) | undefined;
 
   get size(): number {
     return this.#handlings.size;
@@ -38,9 +37,6 @@ export class UnderWay {
   remove(handling: Handling): void {
     this.#handlings.delete(idOf(handling.delivery));
     this.#bytes -= handling.delivery.message.body.length;
-    if (this.#handlings.size === 0) {
-      this.#whenEmpty?.();
-    }
   }
 
   /** Those that no other delivery was asked for in place of. */
@@ -50,13 +46,5 @@ export class UnderWay {
       count += isReplaced ? 0 : 1;
     }
     return count;
-  }
-
-  /** Calls back at once, or when the last one is gone. */
-  onEmpty(whenEmpty: () => void): void {
-    this.#whenEmpty = whenEmpty;
-    if (this.#handlings.size === 0) {
-      whenEmpty();
-    }
   }
 }
