@@ -264,8 +264,11 @@ export interface Delivery {
   readonly consumerSequence: number;
   /** 1 for the first delivery. */
   readonly attempt: number;
-  /** Somebody who is lost had it before. Set where `attempt` cannot tell, because its count began anew. */
-  readonly wasLost?: boolean;
+  /**
+   * An earlier owner had it: one that gave it back, or one that is lost. Set where `attempt` cannot tell, because its count
+   * began anew.
+   */
+  readonly earlierOwner?: "left" | "lost" | undefined;
   /** Done: never delivered again. */
   acknowledge(): void;
   /** Deliver again after `delayMs`. */

@@ -47,8 +47,6 @@ export interface NatsOptions {
 }
 
 const flushTimeoutMs = 2_000;
-/** What the last owner of a partition gave back when it left is ready again after this. */
-const handOverMs = 600;
 const scheduleFeature = ["schedules", "scheduled events"] as const;
 const cronFeature = ["cronSchedules", "recurring schedules"] as const;
 const featureNames: Readonly<Record<TransportFeature, ServerFeature>> = {
@@ -128,11 +126,7 @@ async function connectService(
 
   const attempts = new StoredAttempts(api, publisher);
   const stored = new StreamMessages(connection, api, inboxPrefix);
-  const startConsumption = (
-    subscription: SubscriptionTopology,
-    listener: ConsumptionListener,
-    afterMs?: number,
-  ): PullConsumption => {
+  const startConsumption = (subscription: SubscriptionTopology, listener: ConsumptionListener): PullConsumption => {
     const consumption: PullConsumption = new PullConsumption({
       connection,
       writer,
@@ -142,7 +136,6 @@ async function connectService(
       features,
       logger,
       listener,
-      afterMs,
       policy: options.consumers ?? {},
       onStop: () => consumptions.delete(consumption),
       isConnected: () => connected,
@@ -193,9 +186,10 @@ async function connectService(
     consume: async (subscription, listener) => startConsumption(subscription, listener),
     async consumePartition(subscription, partition, lastOwner, listener) {
       const topology = partitionTopology(subscription, partition);
-      const deliveredBefore = lastOwner === "lost" ? await takeOverPartition(provisioning, topology) : 0;
-      const onDelivery = (delivery: Delivery) => listener.onDelivery(unwrapPartition(delivery, deliveredBefore));
-      return startConsumption(topology, { ...listener, onDelivery }, lastOwner === "left" ? handOverMs : undefined);
+      const deliveredBefore = await takeOverPartition(provisioning, topology);
+      const onDelivery = (delivery: Delivery) =>
+        listener.onDelivery(unwrapPartition(delivery, deliveredBefore, lastOwner));
+      return startConsumption(topology, { ...listener, onDelivery });
     },
     health: () => (connected ? { connected } : { connected, problem: "disconnected from NATS; reconnecting" }),
     async close() {

@@ -117,14 +117,14 @@ function requireSameCount(subscription: SubscriptionTopology, found: StreamConfi
 
 /**
  * Makes the durable of a partition anew. The queue still holds what is not acknowledged, so all of that comes again at once
- * and in order, and the requests of an owner that may only have stood still are void. Resolves with the sequence up to
+ * and in order, whatever the last owner gave back and when; the requests of one that only stood still are void. Resolves with the sequence up to
  * which events were delivered before.
  */
 export async function takeOverPartition(parts: ProvisioningParts, topology: SubscriptionTopology): Promise<number> {
   const { api } = parts;
   const { stream, durable } = topology;
   const before = await api.request<ConsumerInfo>(`CONSUMER.INFO.${stream}.${durable}`);
-  const wasUsed = before.ok && before.result.delivered.consumer_seq > 0;
+  const wasUsed = before.ok && (before.result.delivered.consumer_seq > 0 || before.result.num_waiting > 0);
   if (!wasUsed) {
     return 0;
   }
@@ -134,7 +134,7 @@ export async function takeOverPartition(parts: ProvisioningParts, topology: Subs
 }
 
 /** The event as it is in its context's stream. The counts of a durable that was made anew say nothing of what was before. */
-export function unwrapPartition(delivery: Delivery, deliveredBefore: number): Delivery {
+export function unwrapPartition(delivery: Delivery, deliveredBefore: number, lastOwner: "left" | "lost"): Delivery {
   const { message, storedAt } = delivery;
   const [stream, sequence] = (message.headers.get(sourceHeader) ?? "").split(" ");
   const event: WireMessage = { ...message, subject: message.subject.split(".").slice(addedTokens).join(".") };
@@ -144,7 +144,7 @@ export function unwrapPartition(delivery: Delivery, deliveredBefore: number): De
     storedAt: stream && sequence ? { stream, sequence: Number(sequence), timeMs: storedAt.timeMs } : storedAt,
     consumerSequence: delivery.consumerSequence,
     attempt: delivery.attempt,
-    wasLost: storedAt.sequence <= deliveredBefore,
+    earlierOwner: storedAt.sequence <= deliveredBefore ? lastOwner : undefined,
     acknowledge: () => delivery.acknowledge(),
     retry: (delayMs) => delivery.retry(delayMs),
     extend: () => delivery.extend(),

@@ -41,8 +41,6 @@ export interface PullParts extends AnswerParts {
   readonly logger: Logger;
   readonly listener: ConsumptionListener;
   readonly policy: ConsumerPolicy;
-  /** Another instance may have had these events until now: nothing new before what it had comes again. Undefined: not so. */
-  readonly afterMs: number | undefined;
   readonly onStop: () => void;
   /** While it is false, silence is no news: the reconnect restarts every pull. */
   readonly isConnected: () => boolean;
@@ -58,6 +56,8 @@ const heartbeatMs = 2_000;
 /** Silence after which a pull counts as lost. */
 const silenceMs = 2.5 * heartbeatMs;
 const drainTimeoutMs = 1_000;
+/** What is on its way when a pause begins is worth waiting for: it comes again in order only if it is given back. */
+const quietTimeoutMs = 5_000;
 /** A request as old as this is dropped by the server once nobody listens for its answer. */
 const staleRequestMs = 300;
 const nanosPerMs = 1_000_000;
@@ -107,9 +107,6 @@ export class PullConsumption implements Consumption {
       isSteady: () => !this.#stopped && this.#recovery === undefined && parts.isConnected(),
       onFinding: (finding) => this.#onFinding(finding),
     });
-    if (parts.afterMs !== undefined) {
-      void this.#awaitRedeliveries(this.#beginRecovery(), parts.afterMs);
-    }
   }
 
   grant(count: number): void {
@@ -129,7 +126,7 @@ export class PullConsumption implements Consumption {
     const youngMs = this.#lastAskedMs + staleRequestMs - Date.now();
     await new Promise((resolve) => setTimeout(resolve, Math.max(0, youngMs)));
     if (!this.#stopped && !this.#parts.connection.isClosed()) {
-      await waitAtMost(drainTimeoutMs, this.#subscription.drain());
+      await waitAtMost(quietTimeoutMs, this.#subscription.drain());
     }
     this.#requested = 0;
     this.#granted = 0;
@@ -397,10 +394,8 @@ export class PullConsumption implements Consumption {
    * What was on its way when the connection broke comes again after the ack wait, and new events would overtake it. In
    * order, so nothing is asked for until the server has it ready: it sends what is due again before anything new.
    */
-  async #awaitRedeliveries(
-    recovery: { timer?: NodeJS.Timeout },
-    waitMs = this.#parts.subscription.ackWaitMs + orderSlackMs,
-  ): Promise<void> {
+  async #awaitRedeliveries(recovery: { timer?: NodeJS.Timeout }): Promise<void> {
+    const waitMs = this.#parts.subscription.ackWaitMs + orderSlackMs;
     recovery.timer = setTimeout(() => this.#pullAgain(recovery), waitMs);
     const seen = await this.#watch.look();
     if (seen?.answer.ok === true && seen.answer.result.num_ack_pending === 0) {

@@ -42,7 +42,7 @@ export class Handling implements LaneTask {
     this.receivedAtMs = now;
     this.lastExtendedMs = now;
     this.#run = run;
-    this.#isKnown = delivery.attempt === 1 && delivery.wasLost !== true;
+    this.#isKnown = delivery.attempt === 1 && delivery.earlierOwner === undefined;
   }
 
   /** Attempts of the policy: what failed before, here or elsewhere, and the one at hand. */
@@ -51,7 +51,7 @@ export class Handling implements LaneTask {
   }
 
   get redelivered(): boolean {
-    return this.delivery.attempt > 1 || this.delivery.wasLost === true || this.#failures > 0;
+    return this.delivery.attempt > 1 || this.delivery.earlierOwner !== undefined || this.#failures > 0;
   }
 
   /** Whether it is known what became of earlier deliveries. */
@@ -61,8 +61,8 @@ export class Handling implements LaneTask {
 
   /** It came again although no attempt failed and nobody gave it back: its process may have died of it. */
   get isSuspect(): boolean {
-    const { attempt, wasLost } = this.delivery;
-    const isUnexplained = wasLost === true || attempt - 1 > this.#failures + this.#returned;
+    const { attempt, earlierOwner } = this.delivery;
+    const isUnexplained = earlierOwner === "lost" || attempt - 1 > this.#failures + this.#returned;
     return isUnexplained && !this.killsItsProcess;
   }
 

@@ -127,6 +127,10 @@ export class Intake {
     this.#isStopped = true;
     this.#width = "none";
     await this.#changes;
+    if (this.#bounce === undefined && !this.#isPaused) {
+      // In order: what the server hands to an inbox that is left in a hurry comes again too late.
+      await this.#consumption?.pause();
+    }
     await this.#consumption?.stop();
     return this.#takeLate();
   }
