@@ -82,7 +82,7 @@ async function runThrough(outage: Outage) {
 
 const minute: Outage = { fromMs: 10_000, toMs: 70_000, perSecond: 500, seconds: 90 };
 
-describe("a circuit breaker", () => {
+describe("a circuit breaker", { timeout: 60_000 }, () => {
   test("survives a minute of outage: a probe per half-open period, nothing lost, no attempt wasted", async () => {
     const { during, calls, done, count, letters, problems } = await runThrough(minute);
     expect(done.size).toBe(count);
