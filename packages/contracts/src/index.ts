@@ -1,32 +1,18 @@
 // Public surface of @throughline/contracts.
 
-export { ceHeaders, type ReceivedEvent, readEvent, scheduledBy, writeEventHeaders } from "./cloud-events.ts";
-export { type ErrorCode, type ErrorCodeEntry, errorCodes } from "./error-codes.ts";
 export {
   type AnyEventContract,
+  type CompatibilityMode,
   defineEvent,
   type EventContract,
   type EventContractBuilder,
   type EventData,
   type EventDefinition,
   type EventInput,
-  type EventVersion,
-} from "./event-contract.ts";
-export type { EventEnvelope } from "./event-envelope.ts";
-export { createEventId, deriveEventId, timeOfEventId } from "./event-id.ts";
-export {
-  decodeKey,
-  encodeKey,
-  isKebabCase,
-  maxKeyLength,
-  parseEventType,
-  parseSubject,
-  streamOfContext,
-  subjectOfEvent,
-  subjectOfSchedule,
-} from "./event-subject.ts";
-export { HeaderList } from "./header-list.ts";
-export { maxBodyBytes, maxBodyDepth, parseJsonBody } from "./json-body.ts";
+  type EventOptions,
+  type VersionOptions,
+} from "./declaration/event-contract.ts";
+export type { EventVersion } from "./declaration/event-version.ts";
 export {
   type AnyProcedureContract,
   defineProcedure,
@@ -40,8 +26,25 @@ export {
   type ProcedureReplyData,
   type ProcedureRequest,
   type ProcedureRequestData,
-} from "./procedure-contract.ts";
-export { type FieldIssue, listIssues } from "./schema-validation.ts";
-export { ThroughlineError, type ThroughlineErrorOptions } from "./throughline-error.ts";
-export { formatTraceparent, maxTracestateLength, parseTraceparent, type TraceParent } from "./trace-context.ts";
-export type { StoredAt, StoredWireMessage, WireHeaders, WireMessage } from "./wire-message.ts";
+} from "./declaration/procedure-contract.ts";
+export { type FieldIssue, listIssues } from "./declaration/schema-validation.ts";
+export { type ErrorCode, type ErrorCodeEntry, errorCodes } from "./errors/error-codes.ts";
+export { ThroughlineError, type ThroughlineErrorOptions } from "./errors/throughline-error.ts";
+export { ceHeaders, type ReceivedEvent, readEvent, scheduledBy, writeEventHeaders } from "./wire/cloud-events.ts";
+export type { EventEnvelope } from "./wire/event-envelope.ts";
+export { createEventId, deriveEventId, timeOfEventId } from "./wire/event-id.ts";
+export {
+  decodeKey,
+  encodeKey,
+  isKebabCase,
+  maxKeyLength,
+  parseEventType,
+  parseSubject,
+  streamOfContext,
+  subjectOfEvent,
+  subjectOfSchedule,
+} from "./wire/event-subject.ts";
+export { HeaderList } from "./wire/header-list.ts";
+export { maxBodyBytes, maxBodyDepth, parseJsonBody } from "./wire/json-body.ts";
+export { formatTraceparent, maxTracestateLength, parseTraceparent, type TraceParent } from "./wire/trace-context.ts";
+export type { StoredAt, StoredWireMessage, WireHeaders, WireMessage } from "./wire/wire-message.ts";

@@ -19,13 +19,19 @@ import { type Call, ProcedureClient } from "./procedures/procedure-client.ts";
 import { ProcedureServer } from "./procedures/procedure-server.ts";
 import type { PublishEntry } from "./publishing/event-batch.ts";
 import { EventPublisher } from "./publishing/event-publisher.ts";
+import { WrittenVersions } from "./publishing/written-versions.ts";
 import type { CancelSchedule, Publish, PublishAll, Service } from "./service.ts";
 import { createConsoleLogger, type Logger } from "./telemetry/logger.ts";
 import { Tracing } from "./telemetry/tracing.ts";
 import type { ConsumptionHealth, Topology, Transport, TransportConnection } from "./transport.ts";
 
-export interface RunOptions {
+export interface RunOptions<Type extends string = string> {
   readonly transport: Transport;
+  /**
+   * Events to be written in an older version, `{ "orders.placed": 1 }`, while services that know no newer one still run.
+   * Needs downcasts. Default: the newest of each.
+   */
+  readonly publishVersions?: { readonly [Event in Type]?: number };
   /** A Pino instance, or anything with its methods. Default: JSON lines on standard output. */
   readonly logger?: Logger;
   /** Stop on SIGTERM and SIGINT; a second signal ends the process at once. Default true. */
@@ -80,18 +86,19 @@ export function topologyOf(service: Service): Topology {
 
 /**
  * Connects, provisions what is missing, and starts every subscription; resolves when the service is ready.
- * @throws NATS_… when the transport cannot be reached or provisioned
+ * @throws CONTRACT_VERSION_INVALID for a version that cannot be written, NATS_… when the transport cannot be reached or provisioned
  */
 export async function run<Published extends AnyEventContract, Called extends AnyProcedureContract>(
   service: Service<Published, Called>,
-  options: RunOptions,
+  options: RunOptions<Published["type"]>,
 ): Promise<RunningService<Published, Called>> {
   const { transport, clock = systemClock, signals = true, shutdownGraceMs = 10_000 } = options;
   const logger = (options.logger ?? createConsoleLogger()).child({ service: service.name });
+  const written = new WrittenVersions(service.name, service.publishes, options.publishVersions ?? {});
   const connection = await transport.connect({ service: service.name, logger });
   const tracing = new Tracing(connection.peer);
   const { name, publishes } = service;
-  const publisher = new EventPublisher({ service: name, publishes, connection, tracing, clock });
+  const publisher = new EventPublisher({ service: name, publishes, written, connection, tracing, clock });
   const client = new ProcedureClient({ service: name, calls: service.calls, connection, tracing });
   const { procedures } = service;
   const server = new ProcedureServer({

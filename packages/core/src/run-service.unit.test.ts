@@ -161,18 +161,16 @@ describe("a running service", () => {
       });
     await send("bytes", {}, "\u0000\u0001");
     await send("schema", { "ce-dataversion": "1" }, '{"id":7}');
-    await send("version", { "ce-dataversion": "9" }, '{"id":"7"}');
     await send("header", { "ce-time": "now", "nats-rollup": "all" }, '{"id":"7"}');
     await send("fine", {}, '{"id":"fine"}');
-    await eventually(() => transport.stored("DEAD_LETTERS").length === 4 && handler.mock.calls.length === 1);
+    await eventually(() => transport.stored("DEAD_LETTERS").length === 3 && handler.mock.calls.length === 1);
     const codes = transport.stored("DEAD_LETTERS").map(({ headers }) => headers.get("throughline-dead-error-name"));
     expect(codes).toEqual([
       "CONTRACT_BODY_INVALID",
       "CONTRACT_DATA_INVALID",
-      "CONTRACT_VERSION_UNKNOWN",
       "CONTRACT_ENVELOPE_INVALID",
     ]);
-    const hostile = transport.stored("DEAD_LETTERS")[3];
+    const hostile = transport.stored("DEAD_LETTERS")[2];
     expect(hostile?.headers.has("nats-rollup")).toBe(false);
     expect(hostile?.headers.get("throughline-origin-nats-rollup")).toBe("all");
   });

@@ -226,6 +226,7 @@ export function defineService<
   options: { readonly publishes?: Contracts; readonly calls?: Procedures } = {},
 ): Service<Contracts[number], Procedures[number]> {
   requireKebabCase("service", name);
+  requireOneDeclarationEach(name, options.publishes ?? []);
   const subscriptions: Subscription[] = [];
   const procedures: ServedProcedure[] = [];
   const service: Service = {
@@ -249,6 +250,8 @@ export function defineService<
       const handler = rest.pop() as Subscription["handler"];
       const [subscriptionOptions = {}] = rest as [SubscriptionOptions?];
       const list = (Array.isArray(contracts) ? contracts : [contracts]) as readonly AnyEventContract[];
+      const known = [service.publishes, ...subscriptions.map(({ contracts }) => [...contracts.values()])].flat();
+      requireOneDeclarationEach(name, [...known, ...list]);
       subscriptions.push(createSubscription(name, list, subscriptionOptions, handler, subscriptions));
       return service;
     },
@@ -298,6 +301,16 @@ function createSubscription(
     startFrom: options.startFrom ?? "first",
     handler,
   };
+}
+
+/** Two declarations of one event in one service: one of them is out of date, and nobody can tell which. */
+function requireOneDeclarationEach(service: string, contracts: readonly AnyEventContract[]): void {
+  const twice = contracts.find((contract) =>
+    contracts.some((other) => other.type === contract.type && other !== contract),
+  );
+  if (twice !== undefined) {
+    throw invalidService(service, `it uses two different declarations of ${twice.type}: share one`);
+  }
 }
 
 function isPolicy(policy: Policy | PolicyOptions | undefined): policy is Policy {

@@ -156,6 +156,8 @@ export interface AttemptRecord {
   readonly starts: number;
   /** Deliveries that were given back without having been tried. */
   readonly returned: number;
+  /** How often it was put off because it was written in a version that nobody here knows yet. */
+  readonly postponed?: number;
   /** When it was written, in ms since 1970. */
   readonly atMs: number;
   /** The last failure. */

@@ -37,7 +37,7 @@ export class StoredAttempts implements AttemptRecords {
       subject,
       headers: new Map(),
       body: JSON.stringify(record),
-      messageId: `${subject}:${record.failures}:${record.starts}:${record.returned}:${record.atMs}`,
+      messageId: [subject, ...Object.values(record).filter((value) => typeof value === "number")].join(":"),
       orderKey: subject,
     });
   }

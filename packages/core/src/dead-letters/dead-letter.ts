@@ -13,6 +13,8 @@ export const deadLetterStream: StreamTopology = { name: "DEAD_LETTERS", subjects
 export type DeadLetterReason =
   /** Headers, envelope, body or data could not be read. */
   | "unreadable"
+  /** Written in a newer version than anybody who was asked knows; it was waited for. */
+  | "version-unknown"
   /** The handler said that no attempt can succeed. */
   | "permanent-failure"
   /** The last attempt failed. */

@@ -41,6 +41,11 @@ export class AttemptNotes {
     await this.#write(handling, error);
   }
 
+  async postponed(handling: Handling, error: Error): Promise<void> {
+    handling.countPostponement();
+    await this.#write(handling, error);
+  }
+
   async trialBegins(handling: Handling): Promise<void> {
     handling.beginTrial();
     await this.#write(handling);

@@ -30,6 +30,7 @@ export class Handling implements LaneTask {
   #failures = 0;
   #starts = 0;
   #returned = 0;
+  #postponed = 0;
   #isKnown: boolean;
 
   constructor(delivery: Delivery, now: number, run: (handling: Handling) => void) {
@@ -62,8 +63,13 @@ export class Handling implements LaneTask {
   /** It came again although no attempt failed and nobody gave it back: its process may have died of it. */
   get isSuspect(): boolean {
     const { attempt, earlierOwner } = this.delivery;
-    const isUnexplained = earlierOwner === "lost" || attempt - 1 > this.#failures + this.#returned;
+    const isUnexplained = earlierOwner === "lost" || attempt - 1 > this.#failures + this.#returned + this.#postponed;
     return isUnexplained && !this.killsItsProcess;
+  }
+
+  /** How often it waited for somebody who knows its version. */
+  get postponed(): number {
+    return this.#postponed;
   }
 
   get killsItsProcess(): boolean {
@@ -85,7 +91,8 @@ export class Handling implements LaneTask {
   /** What the next process that gets it has to know. */
   record(atMs: number, error?: AttemptRecord["error"]): AttemptRecord {
     const counts = { failures: this.#failures, starts: this.#starts, returned: this.#returned };
-    return { ...counts, atMs, ...(error && { error }) };
+    const postponed = this.#postponed === 0 ? undefined : { postponed: this.#postponed };
+    return { ...counts, ...postponed, atMs, ...(error && { error }) };
   }
 
   /** It is given back without having been tried. */
@@ -102,7 +109,14 @@ export class Handling implements LaneTask {
       this.#failures = record.failures;
       this.#starts = record.starts;
       this.#returned = record.returned;
+      this.#postponed = record.postponed ?? 0;
     }
+  }
+
+  /** No handler saw it, so this is no attempt. */
+  countPostponement(): void {
+    this.#postponed++;
+    this.endTrial();
   }
 
   beginTrial(): void {

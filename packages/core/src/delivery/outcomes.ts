@@ -52,8 +52,9 @@ export class Outcomes implements AttemptListener {
     const { subscription, clock, isDraining } = this.#parts;
     const circuit = this.#parts.circuit();
     const error = thrown instanceof Error ? thrown : new Error(String(thrown));
-    const { attempt } = handling;
-    const outcome = decideFailureOutcome(subscription.policy, { error, attempt, unreadable }, clock.random());
+    const { attempt, postponed } = handling;
+    const attempted = { error, attempt, unreadable, postponed };
+    const outcome = decideFailureOutcome(subscription.policy, attempted, clock.random());
     if (outcome.kind === "done") {
       this.#endAsExpected(handling, span, error);
       return;
@@ -62,7 +63,7 @@ export class Outcomes implements AttemptListener {
     recordFailure(span, error);
     if (circuit === undefined || isDraining()) {
       this.#settle(handling, span, error, outcome);
-    } else if (outcome.kind === "dead-letter" && outcome.reason !== "attempts-exhausted") {
+    } else if (unreadable || (outcome.kind === "dead-letter" && outcome.reason !== "attempts-exhausted")) {
       circuit.answered(handling, unreadable);
       this.#settle(handling, span, error, outcome);
     } else {
@@ -92,7 +93,7 @@ export class Outcomes implements AttemptListener {
   }
 
   #settle(handling: Handling, span: Span, error: Error, outcome: FailureOutcome): void {
-    const { metrics, finish } = this.#parts;
+    const { metrics, notes, finish } = this.#parts;
     const { attempt } = handling;
     if (outcome.kind === "dead-letter") {
       void this.#deadLetter(handling, span, outcome.reason, error);
@@ -103,6 +104,13 @@ export class Outcomes implements AttemptListener {
       metrics.retried(errorType(error));
       this.#log(handling).warn({ err: error, attempt, delayMs }, "attempt failed; will be tried again");
       void this.#retry(handling, delayMs, counted ? error : undefined);
+    } else if (outcome.kind === "postpone") {
+      const { delayMs } = outcome;
+      span.addEvent(spanEventNames.postponed, { [attributeNames.retryDelay]: delayMs });
+      span.end();
+      metrics.postponed();
+      this.#log(handling).warn({ err: error, delayMs }, "written in a newer version than is known here; put off");
+      void notes.postponed(handling, error).then(() => this.#comeAgain(handling, delayMs));
     } else {
       span.addEvent(spanEventNames.dropped);
       span.end();
@@ -124,17 +132,22 @@ export class Outcomes implements AttemptListener {
 
   /** `failure`: what makes this an attempt that counts. */
   async #retry(handling: Handling, delayMs: number, failure: Error | undefined): Promise<void> {
-    const { subscription, clock, notes, isDraining, park, resume, finish, returnUntried } = this.#parts;
-    const staysHere = subscription.order === "key";
+    const { subscription, notes, returnUntried } = this.#parts;
     if (failure !== undefined) {
       await notes.failed(handling, failure);
-    } else if (staysHere) {
+    } else if (subscription.order === "key") {
       notes.trialEnded(handling);
     } else {
       await returnUntried(handling, delayMs);
       return;
     }
-    if (staysHere) {
+    this.#comeAgain(handling, delayMs);
+  }
+
+  /** Held here with its key, or given back for whoever gets it then. */
+  #comeAgain(handling: Handling, delayMs: number): void {
+    const { subscription, clock, isDraining, park, resume, finish } = this.#parts;
+    if (subscription.order === "key") {
       if (!isDraining()) {
         handling.cancelPark = clock.schedule(delayMs, () => {
           handling.cancelPark = undefined;

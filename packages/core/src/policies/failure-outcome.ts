@@ -1,20 +1,25 @@
 // What a failed attempt leads to: another attempt, a dead letter, a drop, or nothing more. One place decides.
 
+import { ThroughlineError } from "@throughline/contracts";
 import type { DeadLetterReason } from "../dead-letters/dead-letter.ts";
 import { circuitOpenForMs } from "./failure-kind.ts";
-import type { PolicyParts } from "./policy.ts";
+import type { PolicyParts, RetryPolicy } from "./policy.ts";
 import { retryDelayMs } from "./retry-delay.ts";
 
 export interface FailedAttempt {
   readonly error: Error;
   readonly attempt: number;
-  /** The event could not be read: no attempt will change that. */
+  /** The event could not be read: no attempt will change that, unless its version is newer than this process. */
   readonly unreadable: boolean;
+  /** How often it was put off for that reason. */
+  readonly postponed: number;
 }
 
 export type FailureOutcome =
   /** `counted: false`: the dependency was not even asked, so the attempt was none. */
   | { readonly kind: "retry"; readonly delayMs: number; readonly counted: boolean }
+  /** No attempt: somebody who knows its version may come. */
+  | { readonly kind: "postpone"; readonly delayMs: number }
   | { readonly kind: "dead-letter"; readonly reason: DeadLetterReason }
   | { readonly kind: "drop" }
   | { readonly kind: "done" };
@@ -22,7 +27,9 @@ export type FailureOutcome =
 /** `random` in [0, 1) is the jitter of a retry. */
 export function decideFailureOutcome(policy: PolicyParts, failed: FailedAttempt, random: number): FailureOutcome {
   if (failed.unreadable) {
-    return { kind: "dead-letter", reason: "unreadable" };
+    return isNewerThanKnown(failed.error)
+      ? postpone(policy.newerVersion, failed.postponed)
+      : { kind: "dead-letter", reason: "unreadable" };
   }
   const kind = policy.classify(failed.error);
   if (kind === "permanent") {
@@ -40,4 +47,15 @@ export function decideFailureOutcome(policy: PolicyParts, failed: FailedAttempt,
     return { kind: "retry", delayMs, counted: true };
   }
   return policy.onExhausted === "drop" ? { kind: "drop" } : { kind: "dead-letter", reason: "attempts-exhausted" };
+}
+
+function isNewerThanKnown(error: Error): boolean {
+  return error instanceof ThroughlineError && error.code === "CONTRACT_VERSION_UNKNOWN";
+}
+
+/** Without jitter: what it waits for is a deployment. */
+function postpone(waits: RetryPolicy, postponed: number): FailureOutcome {
+  return postponed + 1 < waits.attempts
+    ? { kind: "postpone", delayMs: retryDelayMs(waits, postponed + 1, 1) }
+    : { kind: "dead-letter", reason: "version-unknown" };
 }

@@ -17,6 +17,11 @@ export interface PolicyParts {
   readonly classify: (error: Error) => FailureKind;
   /** After the last attempt: keep the event as a dead letter, or drop it (counted and logged). */
   readonly onExhausted: "dead-letter" | "drop";
+  /**
+   * How often and how long an event waits whose version is newer than this process knows: during a roll-out somebody who
+   * knows it comes soon. None of these waits is an attempt. Then it is a dead letter. Default: about an hour.
+   */
+  readonly newerVersion: RetryPolicy;
 }
 
 /** A policy, ready for subscriptions (`on(…, { policy })`) and for outgoing calls (`policy.execute`). */
@@ -65,6 +70,7 @@ export interface PolicyOptions {
   readonly bulkhead?: (Pick<BulkheadPolicy, "limit"> & Partial<BulkheadPolicy>) | undefined;
   readonly classify?: Policy["classify"];
   readonly onExhausted?: Policy["onExhausted"];
+  readonly newerVersion?: Partial<RetryPolicy>;
 }
 
 const standardParts: PolicyParts = {
@@ -74,13 +80,14 @@ const standardParts: PolicyParts = {
   bulkhead: undefined,
   classify: classifyError,
   onExhausted: "dead-letter",
+  newerVersion: { attempts: 18, initialDelayMs: 5_000, maxDelayMs: 300_000 },
 };
 
 const standardBreaker: BreakerPolicy = { failures: 5, halfOpenAfterMs: 30_000, scope: "instance" };
 
 /** A policy out of the standard one and what differs from it. @throws BUS_POLICY_INVALID */
 export function definePolicy(options: PolicyOptions = {}): Policy {
-  const { timeoutMs, retry, breaker, bulkhead, classify, onExhausted } = options;
+  const { timeoutMs, retry, breaker, bulkhead, classify, onExhausted, newerVersion } = options;
   const parts: PolicyParts = {
     timeoutMs: timeoutMs ?? standardParts.timeoutMs,
     retry: { ...standardParts.retry, ...retry },
@@ -88,6 +95,7 @@ export function definePolicy(options: PolicyOptions = {}): Policy {
     bulkhead: bulkhead && { queue: 0, ...bulkhead },
     classify: classify ?? standardParts.classify,
     onExhausted: onExhausted ?? standardParts.onExhausted,
+    newerVersion: { ...standardParts.newerVersion, ...newerVersion },
   };
   requireSensible(parts);
   let calls: OutgoingCalls | undefined;
@@ -123,11 +131,13 @@ export const policies: { readonly standard: Policy; readonly payment: Policy; re
   }),
 };
 
-function requireSensible({ timeoutMs, retry, breaker, bulkhead }: PolicyParts): void {
+function requireSensible({ timeoutMs, retry, breaker, bulkhead, newerVersion }: PolicyParts): void {
   requireAtLeast("timeoutMs", timeoutMs, 1);
-  requireWhole("retry.attempts", retry.attempts, 1);
-  requireAtLeast("retry.initialDelayMs", retry.initialDelayMs, 0);
-  requireAtLeast("retry.maxDelayMs", retry.maxDelayMs, 0);
+  for (const [part, { attempts, initialDelayMs, maxDelayMs }] of Object.entries({ retry, newerVersion })) {
+    requireWhole(`${part}.attempts`, attempts, 1);
+    requireAtLeast(`${part}.initialDelayMs`, initialDelayMs, 0);
+    requireAtLeast(`${part}.maxDelayMs`, maxDelayMs, 0);
+  }
   if (breaker !== undefined) {
     requireWhole("breaker.failures", breaker.failures, 0);
     requireAtLeast("breaker.halfOpenAfterMs", breaker.halfOpenAfterMs, 1);

@@ -18,6 +18,7 @@ import { batchIncomplete, type PublishEntry, requireAtomicBatch } from "./event-
 import { handlingHeader } from "./handling-header.ts";
 import { addUserHeaders, type PublishAllOptions, type PublishOptions, requireValidId } from "./publish-options.ts";
 import { type MessageSchedule, timingOfSchedule } from "./schedule.ts";
+import type { WrittenVersions } from "./written-versions.ts";
 
 /** The handling that publishes: its event is the cause, and its facts travel with what it publishes. */
 export interface PublishingCause {
@@ -30,6 +31,14 @@ export interface PublishingCause {
   countOf(subject: string): number;
 }
 
+/** Valid data of the newest version, and what is written of it. */
+interface WrittenEvent {
+  readonly contract: AnyEventContract;
+  readonly data: unknown;
+  readonly version: number;
+  readonly written: unknown;
+}
+
 interface PreparedEvent {
   readonly envelope: EventEnvelope;
   readonly message: OutgoingMessage;
@@ -39,6 +48,7 @@ export class EventPublisher {
   readonly #service: string;
   readonly #source: string;
   readonly #declared: ReadonlySet<AnyEventContract>;
+  readonly #written: WrittenVersions;
   readonly #connection: TransportConnection;
   readonly #tracing: Tracing;
   readonly #clock: Clock;
@@ -49,6 +59,7 @@ export class EventPublisher {
   constructor(parts: {
     readonly service: string;
     readonly publishes: readonly AnyEventContract[];
+    readonly written: WrittenVersions;
     readonly connection: TransportConnection;
     readonly tracing: Tracing;
     readonly clock: Clock;
@@ -56,6 +67,7 @@ export class EventPublisher {
     this.#service = parts.service;
     this.#source = `/${parts.service}`;
     this.#declared = new Set(parts.publishes);
+    this.#written = parts.written;
     this.#connection = parts.connection;
     this.#tracing = parts.tracing;
     this.#clock = parts.clock;
@@ -78,13 +90,13 @@ export class EventPublisher {
     }
     const span = this.#tracing.startSend(contract.type, cause && contextOfSpan(cause.span));
     try {
-      const valid = contract.parse(data);
-      return valid instanceof Promise
-        ? valid.then(
-            () => this.#send(contract, data, options, cause, span),
+      const written = this.#write(contract, data);
+      return written instanceof Promise
+        ? written.then(
+            (event) => this.#send(event, options, cause, span),
             (error: unknown) => failSpan(span, error),
           )
-        : this.#send(contract, data, options, cause, span);
+        : this.#send(written, options, cause, span);
     } catch (error) {
       return failSpan(span, error);
     }
@@ -120,16 +132,30 @@ export class EventPublisher {
     return await this.#connection.cancelSchedule(contract.stream, subjectOfSchedule(contract.type, name));
   }
 
+  /** Checks the data, and brings it into the version that is written. */
+  #write(contract: AnyEventContract, data: unknown): WrittenEvent | Promise<WrittenEvent> {
+    const version = this.#written.of(contract);
+    const valid = contract.parse(data);
+    if (version === contract.latestVersion) {
+      const event = { contract, data, version, written: data };
+      return valid instanceof Promise ? valid.then(() => event) : event;
+    }
+    const older =
+      valid instanceof Promise ? valid.then(() => contract.downcast(version, data)) : contract.downcast(version, data);
+    return older instanceof Promise
+      ? older.then((written) => ({ contract, data, version, written }))
+      : { contract, data, version, written: older };
+  }
+
   /** Written without `await`, so that of all that was made on the way only the envelope outlives the wait. */
   #send(
-    contract: AnyEventContract,
-    data: unknown,
+    event: WrittenEvent,
     options: PublishOptions | undefined,
     cause: PublishingCause | undefined,
     span: Span,
   ): Promise<EventEnvelope> {
     try {
-      const { envelope, message } = this.#prepare(contract, data, options, span, cause);
+      const { envelope, message } = this.#prepare(event, options, span, cause);
       return confirm(this.#connection.publish(message), envelope, span);
     } catch (error) {
       return failSpan(span, error);
@@ -145,9 +171,9 @@ export class EventPublisher {
     const spans = entries.map(([contract]) => this.#tracing.startCreate(contract.type, parent));
     let batchSpan: Span | undefined;
     try {
-      await Promise.all(entries.map(([contract, data]) => contract.parse(data)));
-      const prepared = entries.map(([contract, data, options], index) =>
-        this.#prepare(contract, data, options, spans[index] as Span, cause),
+      const written = await Promise.all(entries.map(([contract, data]) => this.#write(contract, data)));
+      const prepared = written.map((event, index) =>
+        this.#prepare(event, entries[index]?.[2], spans[index] as Span, cause),
       );
       batchSpan = this.#tracing.startSendBatch((entries[0] as PublishEntry)[0].context, spans, parent);
       await this.#connection.publishAtomically(prepared.map(({ message }) => message));
@@ -189,8 +215,7 @@ export class EventPublisher {
   }
 
   #prepare(
-    contract: AnyEventContract,
-    data: unknown,
+    { contract, data, version, written }: WrittenEvent,
     options: PublishOptions | undefined,
     span: Span,
     cause: PublishingCause | undefined,
@@ -200,7 +225,7 @@ export class EventPublisher {
     const now = this.#clock.now();
     const timing = options?.schedule && timingOfSchedule(options.schedule, now);
     const dueMs = timing !== undefined && "atMs" in timing ? timing.atMs : now;
-    const envelope = this.#createEnvelope(contract, key, subject, dueMs, options?.id, span, cause);
+    const envelope = this.#createEnvelope(contract, version, key, subject, dueMs, options?.id, span, cause);
     const headers = writeEventHeaders(envelope);
     if (cause !== undefined) {
       headers.set(handlingHeader.name, handlingHeader.format(cause));
@@ -208,7 +233,7 @@ export class EventPublisher {
     if (options?.headers !== undefined) {
       addUserHeaders(headers, options.headers);
     }
-    const body = JSON.stringify(data);
+    const body = JSON.stringify(written);
     this.#tracing.describeSend(span, envelope, subject, Buffer.byteLength(body));
     const message: OutgoingMessage = { subject, headers, body, messageId: envelope.id, orderKey: key };
     if (timing === undefined) {
@@ -221,6 +246,7 @@ export class EventPublisher {
 
   #createEnvelope(
     contract: AnyEventContract,
+    version: number,
     key: string,
     subject: string,
     timeMs: number,
@@ -240,7 +266,7 @@ export class EventPublisher {
     return {
       id,
       type: contract.type,
-      version: contract.latestVersion,
+      version,
       source: this.#source,
       time,
       key,

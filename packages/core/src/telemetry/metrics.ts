@@ -13,6 +13,7 @@ export class SubscriptionMetrics {
   readonly #deadLetters: Counter;
   readonly #drops: Counter;
   readonly #expected: Counter;
+  readonly #postponed: Counter;
   readonly #circuit: Gauge;
 
   constructor(durable: string) {
@@ -23,6 +24,7 @@ export class SubscriptionMetrics {
     this.#deadLetters = meter.createCounter(metricNames.deadLetters, event("Events kept as dead letters"));
     this.#drops = meter.createCounter(metricNames.drops, event("Events dropped because their policy says so"));
     this.#expected = meter.createCounter(metricNames.expected, event("Events done by an expected error"));
+    this.#postponed = meter.createCounter(metricNames.postponed, event("Events put off: their version is newer"));
     this.#circuit = meter.createGauge(metricNames.circuitState, {
       description: "Circuit breaker of a subscription: 0 closed, 1 half-open, 2 open",
     });
@@ -42,6 +44,10 @@ export class SubscriptionMetrics {
 
   endedAsExpected(errorType: string): void {
     this.#expected.add(1, { ...this.#attributes, [attributeNames.errorType]: errorType });
+  }
+
+  postponed(): void {
+    this.#postponed.add(1, this.#attributes);
   }
 
   circuitEntered(phase: CircuitPhase): void {

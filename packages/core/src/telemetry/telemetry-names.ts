@@ -36,6 +36,7 @@ export const spanEventNames = {
   deadLettered: "throughline.dead_lettered",
   dropped: "throughline.dropped",
   expected: "throughline.expected",
+  postponed: "throughline.postponed",
   circuitOpened: "throughline.circuit_opened",
   heldByCircuit: "throughline.held_by_circuit",
 } as const;
@@ -45,5 +46,6 @@ export const metricNames = {
   deadLetters: "throughline.subscription.dead_letters",
   drops: "throughline.subscription.drops",
   expected: "throughline.subscription.expected",
+  postponed: "throughline.subscription.postponed",
   circuitState: "throughline.circuit.state",
 } as const;

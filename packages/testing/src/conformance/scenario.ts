@@ -10,6 +10,7 @@ import {
   leaseStream,
   openDeadLetters,
   type RunningService,
+  type RunOptions,
   run,
   type Service,
   type SubscriptionOptions,
@@ -46,12 +47,14 @@ export class Scenario implements AsyncDisposable {
 
   async start<Declared extends Service>(
     service: Declared,
+    options: Pick<RunOptions, "publishVersions"> = {},
   ): Promise<Declared extends Service<infer Published, infer Called> ? RunningService<Published, Called> : never> {
     const transport = this.subject.createTransport();
     const running = await run(service as Service, {
       transport,
       logger: this.subject.logger ?? silentLogger,
       signals: false,
+      ...options,
     });
     this.#running.push(running);
     return running as never;

@@ -12,6 +12,7 @@ import { procedureCases } from "./procedure-cases.ts";
 import { publishingCases } from "./publishing-cases.ts";
 import { Scenario } from "./scenario.ts";
 import { scheduleCases } from "./schedule-cases.ts";
+import { versionCases } from "./version-cases.ts";
 
 const declaredFeatures: ConformanceCase = {
   title: "declares what it can do, no more and no less",
@@ -31,6 +32,7 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...scheduleCases,
   ...deliveryCases,
   ...handlingCases,
+  ...versionCases,
   ...deadLetterCases,
   ...partitionCases,
   ...procedureCases,

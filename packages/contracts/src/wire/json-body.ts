@@ -1,7 +1,7 @@
 // Reads a body from the wire as JSON, within limits: what comes from outside is not trusted.
 
 import { Buffer, isUtf8 } from "node:buffer";
-import { ThroughlineError } from "./throughline-error.ts";
+import { ThroughlineError } from "../errors/throughline-error.ts";
 
 /** 1 MiB: the default max_payload of nats-server. */
 export const maxBodyBytes = 1_048_576;

@@ -79,12 +79,55 @@ describe("defineEvent", () => {
     expect(() => untyped.version(2, V2)).toThrowError(invalid);
   });
 
+  test("writes older versions as far back as downcasts lead", () => {
+    const Renamed = defineEvent("orders.renamed", { key })
+      .version(1, V1)
+      .version(2, V2, { upcast: (v1) => ({ ...v1, currency: "EUR" }) })
+      .version(3, V3, { upcast: (v2) => v2, downcast: ({ note: _, ...v2 }) => v2 })
+      .version(4, V3.extend({ vat: z.number() }), {
+        upcast: (v3) => ({ ...v3, vat: 0 }),
+        downcast: ({ vat: _, ...v3 }) => v3,
+      });
+    const newest = { orderId: "1", total: 2, currency: "EUR", note: "n", vat: 19 };
+    expect(Renamed.oldestWritableVersion).toBe(2);
+    expect(Renamed.downcast(4, newest)).toEqual(newest);
+    expect(Renamed.downcast(3, newest)).toEqual({ orderId: "1", total: 2, currency: "EUR", note: "n" });
+    expect(Renamed.downcast(2, newest)).toEqual({ orderId: "1", total: 2, currency: "EUR" });
+    for (const version of [0, 1, 5]) {
+      expect(() => Renamed.downcast(version, newest)).toThrowError(
+        expect.objectContaining({ code: "CONTRACT_VERSION_INVALID" }),
+      );
+    }
+    const Wrong = defineEvent("orders.wrong", { key })
+      .version(1, V1)
+      .version(2, V2, {
+        upcast: (v1) => ({ ...v1, currency: "" }),
+        downcast: (v2) => ({ ...v2, total: "2" as never }),
+      });
+    expect(() => Wrong.downcast(1, newest)).toThrowError(expect.objectContaining({ code: "CONTRACT_DATA_INVALID" }));
+  });
+
+  test.each([
+    ["{/orderId}", (data: { orderId: string }) => data.orderId],
+    ["{/tenant}:{/order/id}", (data: { tenant: string; order: { id: string } }) => `${data.tenant}:${data.order.id}`],
+    ["{/number}", (data: { number: number }) => String(data.number)],
+    [undefined, () => "always-the-same"],
+    [undefined, (data: { ids: string[] }) => data.ids.toSorted().join()],
+  ])("tells where its key comes from: %s", (expected, readKey: (data: never) => string) => {
+    const contract = defineEvent("orders.placed", { key: readKey as (data: unknown) => string }).version(1, z.any());
+    expect(contract.describeKey()).toBe(expected);
+  });
+
   test("types data by the newest version, and upcasters by the versions beside them", () => {
     expectTypeOf<EventInput<typeof OrderPlaced>>().toEqualTypeOf<z.input<typeof V3>>();
     expectTypeOf<EventData<typeof OrderPlaced>>().toEqualTypeOf<z.output<typeof V3>>();
     const first = defineEvent("orders.placed", { key }).version(1, V1);
     // @ts-expect-error the upcaster forgets the currency
     first.version(2, V2, { upcast: (v1) => v1 });
+    // @ts-expect-error the downcaster forgets the total
+    first.version(2, V2, { upcast: (v1) => ({ ...v1, currency: "EUR" }), downcast: ({ orderId }) => ({ orderId }) });
+    // @ts-expect-error the example is none of this version
+    first.version(2, V2, { upcast: (v1) => ({ ...v1, currency: "EUR" }), examples: [{ orderId: "1", total: 2 }] });
     // @ts-expect-error after version 1 comes version 2
     expect(() => first.version(3, V2, { upcast: (v1) => ({ ...v1, currency: "EUR" }) })).toThrow();
     // @ts-expect-error the schema lacks what the key reads

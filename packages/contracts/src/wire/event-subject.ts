@@ -1,6 +1,6 @@
 // Where an event lives on NATS: `<context>.<event>.<key>` in the stream `<CONTEXT>`.
 
-import { ThroughlineError } from "./throughline-error.ts";
+import { ThroughlineError } from "../errors/throughline-error.ts";
 
 const namePattern = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/;
 const plainToken = /^[A-Za-z0-9_-]+$/;

@@ -1,7 +1,7 @@
 // Runs any Standard Schema validator and turns its issues into one error that names each field.
 
 import type { StandardSchemaV1 } from "@standard-schema/spec";
-import { ThroughlineError } from "./throughline-error.ts";
+import { ThroughlineError } from "../errors/throughline-error.ts";
 
 /** One field that does not fit, with its place as a JSON Pointer (RFC 6901). */
 export interface FieldIssue {

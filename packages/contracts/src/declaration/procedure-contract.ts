@@ -1,7 +1,7 @@
 // What one service asks another and waits for: a name, a request, a reply, and the errors that are part of the answer.
 
 import type { StandardSchemaV1 } from "@standard-schema/spec";
-import { parseEventType } from "./event-subject.ts";
+import { parseEventType } from "../wire/event-subject.ts";
 import { validateValue } from "./schema-validation.ts";
 
 type ErrorSchemas = Readonly<Record<string, StandardSchemaV1>>;

@@ -1,16 +1,21 @@
 // What an event is: a name, a key and a chain of versions, declared once and used by every service.
 
 import type { StandardSchemaV1 } from "@standard-schema/spec";
-import { encodeKey, parseEventType, streamOfContext, subjectOfEvent } from "./event-subject.ts";
+import { ThroughlineError } from "../errors/throughline-error.ts";
+import { encodeKey, parseEventType, streamOfContext, subjectOfEvent } from "../wire/event-subject.ts";
+import type { EventVersion } from "./event-version.ts";
+import { describeKey } from "./key-description.ts";
 import { validateData } from "./schema-validation.ts";
-import { ThroughlineError } from "./throughline-error.ts";
 
-/** One version of an event: its schema, and how data of the version before becomes data of this one. */
-export interface EventVersion {
-  readonly version: number;
-  readonly schema: StandardSchemaV1;
-  readonly upcast?: (previous: never) => unknown;
-}
+/** What later revisions of a declaration must stay compatible with, by the names that schema registries use. */
+export type CompatibilityMode =
+  | "NONE"
+  | "BACKWARD"
+  | "BACKWARD_TRANSITIVE"
+  | "FORWARD"
+  | "FORWARD_TRANSITIVE"
+  | "FULL"
+  | "FULL_TRANSITIVE";
 
 /**
  * A typed, versioned event. `Input` is what a publisher hands over and what travels as JSON; `Output` is what a
@@ -21,17 +26,30 @@ export interface EventContract<Type extends string = string, Input = unknown, Ou
   /** The bounded context: the first token of the type, which owns the stream. */
   readonly context: string;
   readonly stream: string;
-  /** The newest version, which publishers write and handlers get. */
+  /** What happened, in a sentence, for the documents. */
+  readonly description: string | undefined;
+  /** What `throughline contracts check` holds changes of this event to. */
+  readonly compatibility: CompatibilityMode;
+  /** The newest version, which handlers get, and which publishers write unless told otherwise. */
   readonly latestVersion: number;
+  /** The oldest version that a chain of downcasts leads to; the newest where there is none. */
+  readonly oldestWritableVersion: number;
   readonly versions: readonly EventVersion[];
   /** The subject for this data. @throws CONTRACT_KEY_INVALID */
   subjectOf(data: Input): string;
   /** The aggregate id in this data. @throws CONTRACT_KEY_INVALID */
   keyOf(data: Input): string;
+  /** Where in the data the key comes from, for example `{/orderId}`; undefined when it cannot be told. */
+  describeKey(): string | undefined;
   /** Checks data of the newest version. @throws CONTRACT_DATA_INVALID */
   parse(data: unknown): Output | Promise<Output>;
   /** Turns stored data of any known version into the newest. @throws CONTRACT_DATA_INVALID, CONTRACT_VERSION_UNKNOWN */
   parseVersion(version: number, data: unknown): Output | Promise<Output>;
+  /**
+   * Turns valid data of the newest version into what an older one says, for publishers that still write that.
+   * @throws CONTRACT_DATA_INVALID, CONTRACT_VERSION_INVALID
+   */
+  downcast(version: number, data: Input): unknown;
   /** Carries the types for inference only; has no value. */
   readonly types?: { readonly input: Input; readonly output: Output };
 }
@@ -46,18 +64,24 @@ export type AnyEventContract = EventContract<string, any, any>;
 
 type Increment<Versions extends readonly unknown[]> = [...Versions, unknown]["length"] & number;
 
+/** How a version relates to the one before it. */
+export interface VersionOptions<Previous, Data> {
+  /** Turns data of the version before into data of this one; runs whenever an older stored event is handled. */
+  readonly upcast: (previous: Previous) => Data;
+  /** The way back, for publishers that go on writing the version before while others are not deployed yet. */
+  readonly downcast?: (data: Data) => Previous;
+  /** What data of this version looks like: shown in the documents, and checked like stored events. */
+  readonly examples?: readonly Data[];
+}
+
 /** A contract under construction: already usable, and open for the next version. */
 export interface EventContractBuilder<Type extends string, Keyed, Versions extends readonly unknown[], Input, Output>
   extends EventContract<Type, Input, Output> {
-  /**
-   * Adds the next version. From the second on, `upcast` turns data of the version before into data of this one;
-   * it runs whenever an older stored event is handled. Returns a new contract; the old one stays as it was.
-   * @throws CONTRACT_VERSION_INVALID
-   */
+  /** Adds the next version. Returns a new contract; the old one stays as it was. @throws CONTRACT_VERSION_INVALID */
   version<Schema extends StandardSchemaV1<unknown, Keyed>>(
     version: Increment<Versions>,
     schema: Schema,
-    options: { readonly upcast: (previous: Input) => StandardSchemaV1.InferInput<Schema> },
+    options: VersionOptions<Input, StandardSchemaV1.InferInput<Schema>>,
   ): EventContractBuilder<
     Type,
     Keyed,
@@ -73,6 +97,7 @@ export interface EventDefinition<Type extends string, Keyed> {
   version<Schema extends StandardSchemaV1<unknown, Keyed>>(
     version: 1,
     schema: Schema,
+    options?: { readonly examples?: readonly StandardSchemaV1.InferInput<Schema>[] },
   ): EventContractBuilder<
     Type,
     Keyed,
@@ -80,6 +105,15 @@ export interface EventDefinition<Type extends string, Keyed> {
     StandardSchemaV1.InferInput<Schema>,
     StandardSchemaV1.InferOutput<Schema>
   >;
+}
+
+export interface EventOptions<Keyed> {
+  /** Picks the aggregate id out of the data. */
+  readonly key: (data: Keyed) => string;
+  /** What happened, in a sentence, for the documents. */
+  readonly description?: string;
+  /** Default `"FULL_TRANSITIVE"`: nobody breaks, whatever revision is stored or deployed. */
+  readonly compatibility?: CompatibilityMode;
 }
 
 /**
@@ -91,7 +125,7 @@ export interface EventDefinition<Type extends string, Keyed> {
 // biome-ignore lint/suspicious/noExplicitAny: the schemas follow later in the chain; an unannotated key reads untyped data.
 export function defineEvent<const Type extends `${string}.${string}`, Keyed = any>(
   type: Type,
-  options: { readonly key: (data: Keyed) => string },
+  options: EventOptions<Keyed>,
 ): EventDefinition<Type, Keyed> {
   const { context } = parseEventType(type);
   const extend = (versions: readonly EventVersion[]): unknown => {
@@ -100,7 +134,10 @@ export function defineEvent<const Type extends `${string}.${string}`, Keyed = an
       type,
       context,
       stream: streamOfContext(context),
+      description: options.description,
+      compatibility: options.compatibility ?? "FULL_TRANSITIVE",
       latestVersion: versions.length,
+      oldestWritableVersion: oldestWritable(versions),
       versions,
       subjectOf: (data: Keyed) => subjectOfEvent(type, options.key(data)),
       keyOf: (data: Keyed) => {
@@ -108,11 +145,13 @@ export function defineEvent<const Type extends `${string}.${string}`, Keyed = an
         encodeKey(key);
         return key;
       },
+      describeKey: () => describeKey(options.key as (data: unknown) => unknown),
       parse: (data: unknown) => validateData(type, latest as EventVersion, data),
       parseVersion: (version: number, data: unknown) => upcastAndValidate(type, versions, version, data),
-      version: (version: number, schema: StandardSchemaV1, { upcast }: Pick<EventVersion, "upcast"> = {}) => {
-        requireNextVersion(type, versions.length + 1, version, upcast !== undefined);
-        return extend([...versions, upcast === undefined ? { version, schema } : { version, schema, upcast }]);
+      downcast: (version: number, data: unknown) => downcastAndValidate(type, versions, version, data),
+      version: (version: number, schema: StandardSchemaV1, casts: Partial<EventVersion> = {}) => {
+        requireNextVersion(type, versions.length + 1, version, casts.upcast !== undefined);
+        return extend([...versions, { ...casts, version, schema }]);
       },
     };
   };
@@ -132,6 +171,13 @@ function requireNextVersion(type: string, expected: number, found: number, hasUp
   }
 }
 
+function oldestWritable(versions: readonly EventVersion[]): number {
+  const oldest = versions.findLast(({ downcast }) => downcast === undefined);
+  return oldest?.version ?? 1;
+}
+
+type Cast = (data: unknown) => unknown;
+
 /** Stored data is checked against its own version first, so an upcaster only ever sees what it was written for. */
 function upcastAndValidate(type: string, versions: readonly EventVersion[], version: number, data: unknown): unknown {
   const stored = versions[version - 1];
@@ -148,10 +194,27 @@ function upcastAndValidate(type: string, versions: readonly EventVersion[], vers
     return checked;
   }
   const upcast = (): unknown => {
-    const newest = versions
-      .slice(version)
-      .reduce((older, next) => (next.upcast as (v: unknown) => unknown)(older), data);
+    const newest = versions.slice(version).reduce((older, next) => (next.upcast as Cast)(older), data);
     return validateData(type, latest, newest);
   };
   return checked instanceof Promise ? checked.then(upcast) : upcast();
+}
+
+/** The result is checked too: nobody is sent an older version that is none. */
+function downcastAndValidate(type: string, versions: readonly EventVersion[], version: number, data: unknown): unknown {
+  const oldest = oldestWritable(versions);
+  const target = versions[version - 1];
+  if (target === undefined || version < oldest) {
+    throw new ThroughlineError(
+      "CONTRACT_VERSION_INVALID",
+      `${type}: version ${version} cannot be written; downcasts lead from version ${versions.length} to ${oldest}.`,
+      {
+        details: { type, expected: `${oldest}..${versions.length}`, found: version },
+        remedy: `Give the versions after ${version} a downcast, or write a version from ${oldest} on.`,
+      },
+    );
+  }
+  const older = versions.slice(version).reduceRight((newer, from) => (from.downcast as Cast)(newer), data);
+  const checked = validateData(type, target, older);
+  return checked instanceof Promise ? checked.then(() => older) : older;
 }

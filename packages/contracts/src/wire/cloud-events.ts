@@ -1,12 +1,12 @@
 // CloudEvents 1.0 over NATS: binary mode both ways, structured mode read.
 // @see https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/nats-protocol-binding.md
 
+import { ThroughlineError } from "../errors/throughline-error.ts";
 import type { EventEnvelope } from "./event-envelope.ts";
 import { deriveEventId } from "./event-id.ts";
 import { decodeKey, parseSubject } from "./event-subject.ts";
 import { HeaderList } from "./header-list.ts";
 import { parseJsonBody } from "./json-body.ts";
-import { ThroughlineError } from "./throughline-error.ts";
 import { maxTracestateLength, parseTraceparent } from "./trace-context.ts";
 import type { StoredAt, WireHeaders, WireMessage } from "./wire-message.ts";
 
