@@ -10,6 +10,7 @@ export {
   type EventDefinition,
   type EventInput,
   type EventOptions,
+  type VersionDescription,
   type VersionOptions,
 } from "./declaration/event-contract.ts";
 export type { EventVersion } from "./declaration/event-version.ts";

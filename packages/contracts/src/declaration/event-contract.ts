@@ -65,13 +65,19 @@ export type AnyEventContract = EventContract<string, any, any>;
 type Increment<Versions extends readonly unknown[]> = [...Versions, unknown]["length"] & number;
 
 /** How a version relates to the one before it. */
-export interface VersionOptions<Previous, Data> {
+export interface VersionOptions<Previous, Data> extends VersionDescription<Data> {
   /** Turns data of the version before into data of this one; runs whenever an older stored event is handled. */
   readonly upcast: (previous: Previous) => Data;
   /** The way back, for publishers that go on writing the version before while others are not deployed yet. */
   readonly downcast?: (data: Data) => Previous;
+}
+
+/** What can be said about any version. */
+export interface VersionDescription<Data> {
   /** What data of this version looks like: shown in the documents, and checked like stored events. */
   readonly examples?: readonly Data[];
+  /** JSON Schema (draft 2020-12) of what travels, where the schema's library gives none itself. */
+  readonly jsonSchema?: { readonly [keyword: string]: unknown };
 }
 
 /** A contract under construction: already usable, and open for the next version. */
@@ -97,7 +103,7 @@ export interface EventDefinition<Type extends string, Keyed> {
   version<Schema extends StandardSchemaV1<unknown, Keyed>>(
     version: 1,
     schema: Schema,
-    options?: { readonly examples?: readonly StandardSchemaV1.InferInput<Schema>[] },
+    options?: VersionDescription<StandardSchemaV1.InferInput<Schema>>,
   ): EventContractBuilder<
     Type,
     Keyed,

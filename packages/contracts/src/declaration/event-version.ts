@@ -9,4 +9,6 @@ export interface EventVersion {
   readonly upcast?: (previous: never) => unknown;
   readonly downcast?: (data: never) => unknown;
   readonly examples?: readonly unknown[];
+  /** Stands in for a schema whose library gives none. */
+  readonly jsonSchema?: { readonly [keyword: string]: unknown };
 }

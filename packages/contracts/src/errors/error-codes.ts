@@ -17,6 +17,7 @@ export type ErrorCode =
   | "CONTRACT_ENVELOPE_INVALID"
   | "CONTRACT_TYPE_UNKNOWN"
   | "CONTRACT_VERSION_UNKNOWN"
+  | "CONTRACT_LOCK_INVALID"
   | "BUS_SERVICE_INVALID"
   | "BUS_POLICY_INVALID"
   | "BUS_EVENT_UNDECLARED"
@@ -77,6 +78,10 @@ export const errorCodes: Readonly<Record<ErrorCode, ErrorCodeEntry>> = {
   CONTRACT_VERSION_UNKNOWN: {
     retryable: false,
     remedy: "Deploy the version of this service that knows the newer contract, then redrive the event.",
+  },
+  CONTRACT_LOCK_INVALID: {
+    retryable: false,
+    remedy: "Bring back contracts.lock.json from version control, and run `throughline contracts lock`.",
   },
   BUS_SERVICE_INVALID: {
     retryable: false,

@@ -1,0 +1,52 @@
+// Who publishes and who reads which event, out of the declarations of services.
+
+import type { AnyEventContract } from "../declaration/event-contract.ts";
+
+/** What is read of a service; `defineService` of @throughline/core returns more than this. */
+export interface DeclaredService {
+  readonly name: string;
+  readonly publishes: readonly AnyEventContract[];
+  readonly subscriptions: readonly {
+    readonly name: string;
+    readonly contracts: ReadonlyMap<string, AnyEventContract>;
+  }[];
+}
+
+/** One side of an event: who, and by which declaration. */
+export interface Participant {
+  /** A service, or `<service>/<subscription>`. */
+  readonly name: string;
+  readonly contract: AnyEventContract;
+}
+
+export interface DeclaredEvent {
+  readonly type: string;
+  /** The declaration that is compared with the lock: the one with the most versions, where there are several. */
+  readonly contract: AnyEventContract;
+  readonly publishers: readonly Participant[];
+  readonly subscribers: readonly Participant[];
+}
+
+/** Every event of these services and contracts, by type in alphabetical order. */
+export function collectEvents(
+  services: readonly DeclaredService[],
+  contracts: readonly AnyEventContract[] = [],
+): readonly DeclaredEvent[] {
+  const publishers = services.flatMap(({ name, publishes }) => publishes.map((contract) => ({ name, contract })));
+  const subscribers = services.flatMap(({ name, subscriptions }) =>
+    subscriptions.flatMap((subscription) =>
+      [...subscription.contracts.values()].map((contract) => ({ name: `${name}/${subscription.name}`, contract })),
+    ),
+  );
+  const all = [...publishers, ...subscribers].map(({ contract }) => contract).concat(contracts);
+  const types = [...new Set(all.map(({ type }) => type))].toSorted();
+  const of = (participants: readonly Participant[], type: string) =>
+    participants
+      .filter(({ contract }) => contract.type === type)
+      .toSorted((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+  return types.map((type) => {
+    const declarations = all.filter((contract) => contract.type === type);
+    const contract = declarations.reduce((a, b) => (b.latestVersion > a.latestVersion ? b : a));
+    return { type, contract, publishers: of(publishers, type), subscribers: of(subscribers, type) };
+  });
+}

@@ -1,0 +1,110 @@
+// Objects: what the reader requires, what it forbids, and what both know.
+
+import type { JsonSchema } from "./json-schema.ts";
+import type { Comparison, Rejection } from "./rejections.ts";
+import { boundRejections, sameKeywordRejections } from "./scalar-rejections.ts";
+import { alternativesOf } from "./schema-alternatives.ts";
+import { describeAlternatives } from "./schema-description.ts";
+
+type Keywords = { readonly [keyword: string]: unknown };
+
+interface ObjectShape {
+  readonly properties: Readonly<Record<string, JsonSchema>>;
+  readonly required: ReadonlySet<string>;
+  /** Undefined: nothing is said about further properties. */
+  readonly additional: JsonSchema | undefined;
+}
+
+export function objectRejections(writing: Keywords, reading: Keywords, comparison: Comparison): readonly Rejection[] {
+  const { compare, writerRoot, readerRoot, pointer } = comparison;
+  const writer = readShape(writing);
+  const reader = readShape(reading);
+  const compareProperty = (written: JsonSchema, read: JsonSchema, name: string) =>
+    compare({ schema: written, root: writerRoot }, { schema: read, root: readerRoot }, `${pointer}/${name}`);
+  // A closed writer writes what it names. Only one that says so, as a record does, writes more.
+  const further = writer.additional === false ? undefined : writer.additional;
+
+  const rejections: Rejection[] = [];
+  for (const name of reader.required) {
+    if (!writer.required.has(name)) {
+      rejections.push(missing(name, name in writer.properties ? "optional" : "never written", comparison, reader));
+    }
+  }
+  for (const [name, written] of Object.entries(writer.properties)) {
+    const read = reader.properties[name] ?? reader.additional;
+    const isWritten = alternativesOf({ schema: written, root: writerRoot }).length > 0;
+    if (read === false && isWritten) {
+      rejections.push(forbidden(`${pointer}/${escapeName(name)}`));
+    } else if (read !== undefined && isWritten) {
+      rejections.push(...compareProperty(written, read, escapeName(name)));
+    }
+  }
+  if (further !== undefined) {
+    for (const [name, read] of Object.entries(reader.properties)) {
+      if (!(name in writer.properties)) {
+        rejections.push(...compareProperty(further, read, escapeName(name)));
+      }
+    }
+    if (reader.additional === false) {
+      rejections.push(forbidden(`${pointer}/*`));
+    } else if (reader.additional !== undefined) {
+      rejections.push(...compareProperty(further, reader.additional, "*"));
+    }
+  }
+  return [...rejections, ...constraintRejections(writing, reading, writer, further, comparison)];
+}
+
+function constraintRejections(
+  writing: Keywords,
+  reading: Keywords,
+  writer: ObjectShape,
+  further: JsonSchema | undefined,
+  { compare, writerRoot, readerRoot, pointer }: Comparison,
+): readonly Rejection[] {
+  const bounds = (keywords: Keywords) => ({
+    min: keywords["minProperties"] as number | undefined,
+    max: keywords["maxProperties"] as number | undefined,
+  });
+  const written = bounds(writing);
+  const named = Object.keys(writer.properties).length;
+  const counted = {
+    min: Math.max(written.min ?? 0, writer.required.size),
+    max: written.max ?? (further === undefined ? named : undefined),
+  };
+  const names = reading["propertyNames"] as JsonSchema | undefined;
+  const writtenNames: JsonSchema =
+    further === undefined
+      ? { enum: Object.keys(writer.properties) }
+      : ((writing["propertyNames"] as JsonSchema) ?? { type: "string" });
+  return [
+    ...boundRejections("size-not-accepted", "properties", counted, bounds(reading), pointer),
+    ...(names === undefined
+      ? []
+      : compare({ schema: writtenNames, root: writerRoot }, { schema: names, root: readerRoot }, `${pointer}/*`)),
+    ...["patternProperties", "dependentRequired", "dependentSchemas", "unevaluatedProperties", "not", "if"].flatMap(
+      (keyword) => sameKeywordRejections(keyword, "not-comparable", writing, reading, pointer),
+    ),
+  ];
+}
+
+function readShape(keywords: Keywords): ObjectShape {
+  return {
+    properties: (keywords["properties"] as Record<string, JsonSchema> | undefined) ?? {},
+    required: new Set((keywords["required"] as readonly string[] | undefined) ?? []),
+    additional: keywords["additionalProperties"] as JsonSchema | undefined,
+  };
+}
+
+function missing(name: string, found: string, { pointer, readerRoot }: Comparison, reader: ObjectShape): Rejection {
+  const schema = reader.properties[name] ?? true;
+  const expected = `required ${describeAlternatives(alternativesOf({ schema, root: readerRoot }))}`;
+  return { rule: "property-missing", pointer: `${pointer}/${escapeName(name)}`, expected, found };
+}
+
+function forbidden(pointer: string): Rejection {
+  return { rule: "property-not-accepted", pointer, expected: "no such property", found: "written" };
+}
+
+function escapeName(name: string): string {
+  return name.replaceAll("~", "~0").replaceAll("/", "~1");
+}

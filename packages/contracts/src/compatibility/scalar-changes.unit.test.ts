@@ -1,0 +1,353 @@
+import { type } from "arktype";
+import * as v from "valibot";
+import { z } from "zod";
+import { type SchemaChange, testChanges } from "./schema-change.test.ts";
+
+/** The change of one property that is always there. */
+function ofX(
+  change: string,
+  zod: readonly [z.ZodType, z.ZodType],
+  valibot: readonly [v.GenericSchema, v.GenericSchema],
+  arktype: readonly [string, string],
+  backward: SchemaChange["backward"],
+  forward: SchemaChange["forward"],
+): SchemaChange {
+  const ark = (x: string) => type({ x } as never) as unknown as z.ZodType;
+  return {
+    change,
+    zod: [z.object({ x: zod[0] }), z.object({ x: zod[1] })],
+    valibot: [v.object({ x: valibot[0] }), v.object({ x: valibot[1] })],
+    arktype: [ark(arktype[0]), ark(arktype[1])],
+    backward,
+    forward,
+  };
+}
+
+const s = z.string();
+const vs = v.string();
+const integer = v.pipe(v.number(), v.integer());
+
+testChanges("changes of types and values", [
+  ofX("stays as it is", [s, s], [vs, vs], ["string", "string"], [], []),
+  ofX(
+    "string becomes number",
+    [s, z.number()],
+    [vs, v.number()],
+    ["string", "number"],
+    ["type-not-accepted /x"],
+    ["type-not-accepted /x"],
+  ),
+  ofX(
+    "boolean becomes string",
+    [z.boolean(), s],
+    [v.boolean(), vs],
+    ["boolean", "string"],
+    ["type-not-accepted /x"],
+    ["type-not-accepted /x"],
+  ),
+  ofX(
+    "number becomes integer",
+    [z.number(), z.int()],
+    [v.number(), integer],
+    ["number", "number.integer"],
+    ["type-not-accepted /x"],
+    [],
+  ),
+  ofX(
+    "integer becomes number",
+    [z.int(), z.number()],
+    [integer, v.number()],
+    ["number.integer", "number"],
+    [],
+    ["type-not-accepted /x"],
+  ),
+  ofX(
+    "string becomes string or number",
+    [s, z.union([s, z.number()])],
+    [vs, v.union([vs, v.number()])],
+    ["string", "string | number"],
+    [],
+    ["type-not-accepted /x"],
+  ),
+  ofX(
+    "string or number becomes string",
+    [z.union([s, z.number()]), s],
+    [v.union([vs, v.number()]), vs],
+    ["string | number", "string"],
+    ["type-not-accepted /x"],
+    [],
+  ),
+  ofX(
+    "string becomes nullable",
+    [s, s.nullable()],
+    [vs, v.nullable(vs)],
+    ["string", "string | null"],
+    [],
+    ["null-not-accepted /x"],
+  ),
+  ofX(
+    "nullable becomes string",
+    [s.nullable(), s],
+    [v.nullable(vs), vs],
+    ["string | null", "string"],
+    ["null-not-accepted /x"],
+    [],
+  ),
+  ofX(
+    "string becomes anything",
+    [s, z.unknown()],
+    [vs, v.unknown()],
+    ["string", "unknown"],
+    { valibot: [] },
+    {
+      zod: ["null-not-accepted /x", "type-not-accepted /x"],
+      valibot: ["null-not-accepted /x", "type-not-accepted /x"],
+      arktype: ["null-not-accepted /x", "type-not-accepted /x"],
+    },
+  ),
+  ofX(
+    "string becomes one value",
+    [s, z.literal("a")],
+    [vs, v.literal("a")],
+    ["string", "'a'"],
+    ["value-not-accepted /x"],
+    [],
+  ),
+  ofX(
+    "one value becomes string",
+    [z.literal("a"), s],
+    [v.literal("a"), vs],
+    ["'a'", "string"],
+    [],
+    ["value-not-accepted /x"],
+  ),
+  ofX(
+    "one value becomes another",
+    [z.literal("a"), z.literal("b")],
+    [v.literal("a"), v.literal("b")],
+    ["'a'", "'b'"],
+    ["value-not-accepted /x"],
+    ["value-not-accepted /x"],
+  ),
+  ofX(
+    "text of digits becomes a number",
+    [z.literal("1"), z.literal(1)],
+    [v.literal("1"), v.literal(1)],
+    ["'1'", "1"],
+    ["type-not-accepted /x"],
+    ["type-not-accepted /x"],
+  ),
+  ofX(
+    "a listed value is added",
+    [z.enum(["a", "b"]), z.enum(["a", "b", "c"])],
+    [v.picklist(["a", "b"]), v.picklist(["a", "b", "c"])],
+    ["'a' | 'b'", "'a' | 'b' | 'c'"],
+    [],
+    ["value-not-accepted /x"],
+  ),
+  ofX(
+    "a listed value is removed",
+    [z.enum(["a", "b", "c"]), z.enum(["a", "b"])],
+    [v.picklist(["a", "b", "c"]), v.picklist(["a", "b"])],
+    ["'a' | 'b' | 'c'", "'a' | 'b'"],
+    ["value-not-accepted /x"],
+    [],
+  ),
+  ofX(
+    "a listed value is renamed",
+    [z.enum(["a", "b"]), z.enum(["a", "B"])],
+    [v.picklist(["a", "b"]), v.picklist(["a", "B"])],
+    ["'a' | 'b'", "'a' | 'B'"],
+    ["value-not-accepted /x"],
+    ["value-not-accepted /x"],
+  ),
+  ofX(
+    "listed values are put in another order",
+    [z.enum(["a", "b"]), z.enum(["b", "a"])],
+    [v.picklist(["a", "b"]), v.picklist(["b", "a"])],
+    ["'a' | 'b'", "'b' | 'a'"],
+    [],
+    [],
+  ),
+  ofX(
+    "listed values become any string",
+    [z.enum(["a", "b"]), s],
+    [v.picklist(["a", "b"]), vs],
+    ["'a' | 'b'", "string"],
+    [],
+    ["value-not-accepted /x"],
+  ),
+  ofX(
+    "any string becomes listed values",
+    [s, z.enum(["a", "b"])],
+    [vs, v.picklist(["a", "b"])],
+    ["string", "'a' | 'b'"],
+    ["value-not-accepted /x"],
+    [],
+  ),
+  ofX(
+    "true becomes boolean",
+    [z.literal(true), z.boolean()],
+    [v.literal(true), v.boolean()],
+    ["true", "boolean"],
+    [],
+    ["value-not-accepted /x"],
+  ),
+  ofX(
+    "listed numbers become integer",
+    [z.literal([1, 2]), z.int()],
+    [v.picklist([1, 2]), integer],
+    ["1 | 2", "number.integer"],
+    [],
+    ["value-not-accepted /x"],
+  ),
+]);
+
+const min = (n: number) => v.pipe(vs, v.minLength(n));
+const max = (n: number) => v.pipe(vs, v.maxLength(n));
+const least = (n: number) => v.pipe(v.number(), v.minValue(n));
+const most = (n: number) => v.pipe(v.number(), v.maxValue(n));
+const n = z.number();
+const vn = v.number();
+
+testChanges("changes of bounds, patterns and formats", [
+  ofX(
+    "a string has to be longer",
+    [s.min(1), s.min(3)],
+    [min(1), min(3)],
+    ["string >= 1", "string >= 3"],
+    ["length-not-accepted /x"],
+    [],
+  ),
+  ofX("a string may be empty", [s.min(1), s], [min(1), vs], ["string >= 1", "string"], [], ["length-not-accepted /x"]),
+  ofX("a string is limited", [s, s.max(10)], [vs, max(10)], ["string", "string <= 10"], ["length-not-accepted /x"], []),
+  ofX(
+    "a string may be longer",
+    [s.max(10), s.max(20)],
+    [max(10), max(20)],
+    ["string <= 10", "string <= 20"],
+    [],
+    ["length-not-accepted /x"],
+  ),
+  ofX(
+    "a listed value has to be longer",
+    [z.enum(["a", "long"]), s.min(2)],
+    [v.picklist(["a", "long"]), min(2)],
+    ["'a' | 'long'", "string >= 2"],
+    ["length-not-accepted /x"],
+    ["value-not-accepted /x"],
+  ),
+  ofX(
+    "a number has to be greater",
+    [n.min(0), n.min(1)],
+    [least(0), least(1)],
+    ["number >= 0", "number >= 1"],
+    ["range-not-accepted /x"],
+    [],
+  ),
+  ofX(
+    "a number may be negative",
+    [n.min(0), n],
+    [least(0), vn],
+    ["number >= 0", "number"],
+    [],
+    ["range-not-accepted /x"],
+  ),
+  ofX("a number is limited", [n, n.max(9)], [vn, most(9)], ["number", "number <= 9"], ["range-not-accepted /x"], []),
+  ofX(
+    "a number may be greater",
+    [n.max(9), n.max(99)],
+    [most(9), most(99)],
+    ["number <= 9", "number <= 99"],
+    [],
+    ["range-not-accepted /x"],
+  ),
+  ofX(
+    "zero is excluded",
+    [n.min(0), n.gt(0)],
+    [least(0), v.pipe(vn, v.gtValue(0))],
+    ["number >= 0", "number > 0"],
+    ["range-not-accepted /x"],
+    [],
+  ),
+  ofX(
+    "an integer above zero is said in another way",
+    [z.int().gt(0), z.int().min(1)],
+    [v.pipe(integer, v.gtValue(0)), v.pipe(integer, v.minValue(1))],
+    ["number.integer > 0", "number.integer >= 1"],
+    [],
+    [],
+  ),
+  ofX(
+    "a number becomes a multiple",
+    [n, n.multipleOf(5)],
+    [vn, v.pipe(vn, v.multipleOf(5))],
+    ["number", "number % 5"],
+    {
+      zod: ["multiple-not-accepted /x"],
+      valibot: ["multiple-not-accepted /x"],
+      arktype: ["multiple-not-accepted /x", "type-not-accepted /x"],
+    },
+    [],
+  ),
+  ofX(
+    "multiples become finer",
+    [n.multipleOf(10), n.multipleOf(5)],
+    [v.pipe(vn, v.multipleOf(10)), v.pipe(vn, v.multipleOf(5))],
+    ["number % 10", "number % 5"],
+    [],
+    ["multiple-not-accepted /x"],
+  ),
+  ofX(
+    "a pattern is added",
+    [s, s.regex(/^[a-z]+$/)],
+    [vs, v.pipe(vs, v.regex(/^[a-z]+$/))],
+    ["string", "/^[a-z]+$/"],
+    ["pattern-not-accepted /x"],
+    [],
+  ),
+  ofX(
+    "a pattern is removed",
+    [s.regex(/^[a-z]+$/), s],
+    [v.pipe(vs, v.regex(/^[a-z]+$/)), vs],
+    ["/^[a-z]+$/", "string"],
+    [],
+    ["pattern-not-accepted /x"],
+  ),
+  ofX(
+    "a pattern is changed",
+    [s.regex(/^[a-z]+$/), s.regex(/^[a-z0-9]+$/)],
+    [v.pipe(vs, v.regex(/^[a-z]+$/)), v.pipe(vs, v.regex(/^[a-z0-9]+$/))],
+    ["/^[a-z]+$/", "/^[a-z0-9]+$/"],
+    ["pattern-not-accepted /x"],
+    ["pattern-not-accepted /x"],
+  ),
+  ofX(
+    "listed values get a pattern that they fit",
+    [z.enum(["a", "b"]), s.regex(/^[a-z]+$/)],
+    [v.picklist(["a", "b"]), v.pipe(vs, v.regex(/^[a-z]+$/))],
+    ["'a' | 'b'", "/^[a-z]+$/"],
+    [],
+    ["value-not-accepted /x"],
+  ),
+  ofX(
+    "a string becomes an e-mail address",
+    [s, z.email()],
+    [vs, v.pipe(vs, v.email())],
+    ["string", "string.email"],
+    {
+      zod: ["format-not-accepted /x", "pattern-not-accepted /x"],
+      valibot: ["format-not-accepted /x"],
+      arktype: ["format-not-accepted /x", "pattern-not-accepted /x"],
+    },
+    [],
+  ),
+  ofX(
+    "a URL becomes any string",
+    [z.url(), s],
+    [v.pipe(vs, v.url()), vs],
+    ["string.url", "string"],
+    [],
+    ["format-not-accepted /x"],
+  ),
+]);
