@@ -6,7 +6,16 @@ import { copyFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
 /** A package comes after those that it imports. */
-export const packagesInOrder = ["contracts", "core", "nats", "servers", "telemetry", "journeys", "testing"] as const;
+export const packagesInOrder = [
+  "contracts",
+  "core",
+  "nats",
+  "servers",
+  "telemetry",
+  "journeys",
+  "testing",
+  "cli",
+] as const;
 
 /** Rejects with the compiler's output when a package does not build. */
 export function buildPackages(): void {

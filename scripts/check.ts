@@ -1,5 +1,7 @@
-// `npm run check`: format and lint, types, the direction of dependencies, and documents that must agree with the code.
+// `npm run check`: format and lint, types, the direction of dependencies, documents that must agree with the code, and the
+// contracts of the reference system, which must break nobody.
 
+import { contractCommand } from "./reference-contracts.ts";
 import { runSteps } from "./run-steps.ts";
 
 await runSteps([
@@ -7,4 +9,6 @@ await runSteps([
   { name: "types", command: ["node_modules/typescript/bin/tsc", "-p", "."] },
   { name: "dependencies", command: ["scripts/check-dependencies.ts"] },
   { name: "documents", command: ["scripts/check-documents.ts"] },
+  { name: "contracts", command: contractCommand("check") },
+  { name: "documents of the contracts", command: contractCommand("docs", "--check") },
 ]);

@@ -14,9 +14,10 @@ export async function launchService<Published extends AnyEventContract, Called e
   const telemetry = await startTelemetry({ service: service.name });
   const logger = pino();
   try {
-    const running = await run(service, {
+    const running = await run<Published, Called>(service, {
       transport: nats(),
       logger,
+      publishVersions: readVersions(process.env["PUBLISH_VERSIONS"]) as { [Type in Published["type"]]?: number },
       ...options,
       afterStop: async () => {
         await telemetry.shutdown();
@@ -32,4 +33,10 @@ export async function launchService<Published extends AnyEventContract, Called e
     await telemetry.shutdown();
     process.exit(1);
   }
+}
+
+/** `orders.placed=1,…`: what is written in an older version while a roll-out lasts. */
+function readVersions(text = ""): Readonly<Record<string, number>> {
+  const entries = text.split(",").filter((entry) => entry !== "");
+  return Object.fromEntries(entries.map((entry) => entry.split("=")).map(([type, version]) => [type, Number(version)]));
 }

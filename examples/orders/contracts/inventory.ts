@@ -5,8 +5,10 @@ import { z } from "zod";
 
 const orderKey = (reservation: { orderId: string }) => reservation.orderId;
 
-/** Everything in the order is set aside; carries what has to be paid. */
-export const InventoryReserved = defineEvent("inventory.reserved", { key: orderKey }).version(
+export const InventoryReserved = defineEvent("inventory.reserved", {
+  key: orderKey,
+  description: "Everything in the order is set aside; carries what has to be paid.",
+}).version(
   1,
   z.object({
     orderId: z.string(),
@@ -17,8 +19,10 @@ export const InventoryReserved = defineEvent("inventory.reserved", { key: orderK
   }),
 );
 
-/** Nothing is set aside, because something in the order is missing. */
-export const InventoryOutOfStock = defineEvent("inventory.out-of-stock", { key: orderKey }).version(
+export const InventoryOutOfStock = defineEvent("inventory.out-of-stock", {
+  key: orderKey,
+  description: "Nothing is set aside, because something in the order is missing.",
+}).version(
   1,
   z.object({
     orderId: z.string(),
@@ -27,11 +31,10 @@ export const InventoryOutOfStock = defineEvent("inventory.out-of-stock", { key: 
   }),
 );
 
-/** What was set aside for a cancelled order is for sale again. */
-export const InventoryReleased = defineEvent("inventory.released", { key: orderKey }).version(
-  1,
-  z.object({ orderId: z.string() }),
-);
+export const InventoryReleased = defineEvent("inventory.released", {
+  key: orderKey,
+  description: "What was set aside for a cancelled order is for sale again.",
+}).version(1, z.object({ orderId: z.string() }));
 
 /** How much of an item could be ordered right now. Asked while a customer looks at it, so a late answer is none. */
 export const CheckStock = defineProcedure("inventory.check-stock", {

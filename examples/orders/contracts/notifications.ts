@@ -5,6 +5,7 @@ import { z } from "zod";
 
 export const NotificationSent = defineEvent("notifications.sent", {
   key: (notification: { orderId: string }) => notification.orderId,
+  description: "A customer was told how an order ended.",
 }).version(
   1,
   z.object({

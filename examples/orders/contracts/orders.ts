@@ -19,21 +19,36 @@ const PlacedV1 = z.object({
   paymentMethod: z.string().min(1),
 });
 
-/** A customer ordered. Version 2 says in which currency; before it, all prices were in euro. */
-export const OrderPlaced = defineEvent("orders.placed", { key: orderKey })
-  .version(1, PlacedV1)
+const placedExample: z.input<typeof PlacedV1> = {
+  orderId: "order-1",
+  customerId: "customer-1",
+  items: [{ sku: "coffee-beans", quantity: 2, unitPriceCents: 1_290 }],
+  paymentMethod: "card-visa",
+};
+
+/** Version 2 says in which currency; before it, all prices were in euro. */
+export const OrderPlaced = defineEvent("orders.placed", { key: orderKey, description: "A customer ordered." })
+  .version(1, PlacedV1, { examples: [placedExample] })
   .version(2, PlacedV1.extend({ currency: z.string().length(3) }), {
     upcast: (order) => ({ ...order, currency: "EUR" }),
+    downcast: ({ currency, ...order }) => {
+      if (currency !== "EUR") {
+        throw new Error(`Version 1 knows euro only; this order is in ${currency}.`);
+      }
+      return order;
+    },
+    examples: [{ ...placedExample, currency: "EUR" }],
   });
 
-/** Stock is reserved and the money is captured: the order will be shipped. */
-export const OrderConfirmed = defineEvent("orders.confirmed", { key: orderKey }).version(
-  1,
-  z.object({ orderId: z.string(), customerId: z.string(), paymentId: z.string() }),
-);
+export const OrderConfirmed = defineEvent("orders.confirmed", {
+  key: orderKey,
+  description: "Stock is reserved and the money is captured: the order will be shipped.",
+}).version(1, z.object({ orderId: z.string(), customerId: z.string(), paymentId: z.string() }));
 
-/** The order ends without effect; what was reserved for it is released. */
-export const OrderCancelled = defineEvent("orders.cancelled", { key: orderKey }).version(
+export const OrderCancelled = defineEvent("orders.cancelled", {
+  key: orderKey,
+  description: "The order ends without effect; what was reserved for it is released.",
+}).version(
   1,
   z.object({
     orderId: z.string(),

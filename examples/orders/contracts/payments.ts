@@ -5,7 +5,10 @@ import { z } from "zod";
 
 const orderKey = (payment: { orderId: string }) => payment.orderId;
 
-export const PaymentCaptured = defineEvent("payments.captured", { key: orderKey }).version(
+export const PaymentCaptured = defineEvent("payments.captured", {
+  key: orderKey,
+  description: "The money for an order is taken.",
+}).version(
   1,
   z.object({
     orderId: z.string(),
@@ -16,7 +19,7 @@ export const PaymentCaptured = defineEvent("payments.captured", { key: orderKey 
   }),
 );
 
-export const PaymentDeclined = defineEvent("payments.declined", { key: orderKey }).version(
-  1,
-  z.object({ orderId: z.string(), customerId: z.string(), reason: z.string() }),
-);
+export const PaymentDeclined = defineEvent("payments.declined", {
+  key: orderKey,
+  description: "The card processor takes no money for this order.",
+}).version(1, z.object({ orderId: z.string(), customerId: z.string(), reason: z.string() }));

@@ -1,18 +1,18 @@
 // The gateway process: HTTP outside, events inside.
 
-import { defineService, type RunningService } from "@throughline/core";
+import type { RunningService } from "@throughline/core";
 import { pino } from "pino";
-import { CheckStock, OrderPlaced } from "../contracts/index.ts";
+import type { CheckStock, OrderPlaced } from "../contracts/index.ts";
 import { launchService } from "../launch-service.ts";
 import { createHttpApi } from "./http-api.ts";
 import { type HttpServer, startHttpServer } from "./http-server.ts";
+import { createGateway } from "./service.ts";
 
 const logger = pino().child({ service: "gateway" });
 const { HOST: hostname = "127.0.0.1", PORT: port } = process.env;
 
-const gateway = defineService("gateway", { publishes: [OrderPlaced], calls: [CheckStock] });
 let server: HttpServer | undefined;
-const running: RunningService<typeof OrderPlaced, typeof CheckStock> = await launchService(gateway, {
+const running: RunningService<typeof OrderPlaced, typeof CheckStock> = await launchService(createGateway(), {
   beforeStop: () => server?.close(),
 });
 

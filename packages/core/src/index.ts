@@ -16,6 +16,12 @@ export type { RedriveOptions, RedriveProgress, RedriveReport } from "./dead-lett
 export { redriveStream } from "./dead-letters/redrive-message.ts";
 export { attemptStream, subjectOfAttempts } from "./delivery/attempt-stream.ts";
 export { Lanes, type LaneTask } from "./delivery/lanes.ts";
+export {
+  checkStoredEvents,
+  type StoredEventsCheck,
+  type StoredEventsOptions,
+  type UnreadableEvent,
+} from "./inspection/stored-events.ts";
 export type { StoredMessage } from "./memory/memory-stream.ts";
 export { createMemoryTransport, type MemoryTransport } from "./memory/memory-transport.ts";
 export { leaseStream } from "./partitions/lease-stream.ts";

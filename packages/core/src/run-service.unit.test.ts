@@ -165,11 +165,7 @@ describe("a running service", () => {
     await send("fine", {}, '{"id":"fine"}');
     await eventually(() => transport.stored("DEAD_LETTERS").length === 3 && handler.mock.calls.length === 1);
     const codes = transport.stored("DEAD_LETTERS").map(({ headers }) => headers.get("throughline-dead-error-name"));
-    expect(codes).toEqual([
-      "CONTRACT_BODY_INVALID",
-      "CONTRACT_DATA_INVALID",
-      "CONTRACT_ENVELOPE_INVALID",
-    ]);
+    expect(codes).toEqual(["CONTRACT_BODY_INVALID", "CONTRACT_DATA_INVALID", "CONTRACT_ENVELOPE_INVALID"]);
     const hostile = transport.stored("DEAD_LETTERS")[2];
     expect(hostile?.headers.has("nats-rollup")).toBe(false);
     expect(hostile?.headers.get("throughline-origin-nats-rollup")).toBe("all");

@@ -3,7 +3,7 @@
 import type { ConsumerInfo } from "@nats-io/jetstream";
 import type { Msg, NatsConnection } from "@nats-io/nats-core";
 import { createInbox } from "@nats-io/nats-core";
-import type { StoredWireMessage } from "@throughline/contracts";
+import type { StoredWireMessage, WireHeaders } from "@throughline/contracts";
 import type { StoredMessages } from "@throughline/core";
 import { parseAckReply } from "./ack-reply.ts";
 import { decodeHeaderBlock } from "./header-block.ts";
@@ -47,10 +47,13 @@ export class StreamMessages implements StoredMessages {
   async *read(stream: string, subject: string, fromSequence = 1): AsyncGenerator<StoredWireMessage> {
     for (let next = Math.max(1, fromSequence); ; ) {
       const consumer = await this.#createReader(stream, subject, next);
-      if (consumer === undefined || consumer.num_pending === 0) {
+      if (consumer === undefined) {
         return;
       }
       try {
+        if (consumer.num_pending === 0) {
+          return;
+        }
         for (;;) {
           const received = (await this.#pull(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer.name}`)).flatMap(toStored);
           for (const message of received) {
@@ -77,10 +80,10 @@ export class StreamMessages implements StoredMessages {
       throw requestFailed(request, answer.error);
     }
     const { subject, hdrs, data, time } = answer.result.message;
-    const reading = hdrs === undefined ? undefined : decodeHeaderBlock(Buffer.from(hdrs, "base64"));
-    const headers = reading !== undefined && "block" in reading ? reading.block.headers : new Map<string, string>();
+    const { headers, ...problem } = readHeaders(hdrs === undefined ? undefined : Buffer.from(hdrs, "base64"));
     return {
       message: { subject, headers, body: Buffer.from(data ?? "", "base64") },
+      ...problem,
       storedAt: { stream, sequence, timeMs: Date.parse(time) },
     };
   }
@@ -177,13 +180,22 @@ function toStored(message: Msg): StoredWireMessage[] {
   if (reply === undefined) {
     return [];
   }
-  const block = rawHeaderBlock(message);
-  const reading = block === undefined ? undefined : decodeHeaderBlock(block);
-  const headers = reading !== undefined && "block" in reading ? reading.block.headers : new Map<string, string>();
+  const { headers, ...problem } = readHeaders(rawHeaderBlock(message));
   return [
     {
       message: { subject: message.subject, headers, body: message.data },
+      ...problem,
       storedAt: { stream: reply.stream, sequence: reply.streamSequence, timeMs: reply.storedAtMs },
     },
   ];
+}
+
+function readHeaders(block: Uint8Array | undefined): { headers: WireHeaders; malformedHeaders?: string } {
+  const reading = block === undefined ? undefined : decodeHeaderBlock(block);
+  if (reading === undefined) {
+    return { headers: new Map() };
+  }
+  return "block" in reading
+    ? { headers: reading.block.headers }
+    : { headers: new Map(), malformedHeaders: reading.problem };
 }

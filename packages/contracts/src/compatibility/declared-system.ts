@@ -1,6 +1,7 @@
 // Who publishes and who reads which event, out of the declarations of services.
 
 import type { AnyEventContract } from "../declaration/event-contract.ts";
+import type { AnyProcedureContract } from "../declaration/procedure-contract.ts";
 
 /** What is read of a service; `defineService` of @throughline/core returns more than this. */
 export interface DeclaredService {
@@ -8,8 +9,13 @@ export interface DeclaredService {
   readonly publishes: readonly AnyEventContract[];
   readonly subscriptions: readonly {
     readonly name: string;
+    readonly durable?: string;
     readonly contracts: ReadonlyMap<string, AnyEventContract>;
   }[];
+  /** What it asks. */
+  readonly calls?: readonly AnyProcedureContract[];
+  /** What it answers. */
+  readonly procedures?: readonly { readonly procedure: AnyProcedureContract }[];
 }
 
 /** One side of an event: who, and by which declaration. */

@@ -32,8 +32,20 @@ export function describeSchema(version: Describable, dialect: SchemaDialect = "d
         : "pass `jsonSchema` beside the schema";
     return { problem: `its ${standard.vendor ?? "schema"} schema gives no JSON Schema; ${remedy}` };
   }
+  const known = descriptions[dialect].get(version.schema) ?? convert(standard.jsonSchema, dialect);
+  descriptions[dialect].set(version.schema, known);
+  return known;
+}
+
+/** Libraries take their time for each conversion. */
+const descriptions: Readonly<Record<SchemaDialect, WeakMap<StandardSchemaV1, SchemaDescription>>> = {
+  "draft-2020-12": new WeakMap(),
+  "draft-07": new WeakMap(),
+};
+
+function convert(converter: StandardJSONSchemaV1.Converter, dialect: SchemaDialect): SchemaDescription {
   try {
-    return { schema: standard.jsonSchema.input({ target: dialect }) };
+    return { schema: converter.input({ target: dialect }) };
   } catch (error) {
     return { problem: `it has no JSON Schema: ${error instanceof Error ? error.message : String(error)}` };
   }

@@ -26,11 +26,22 @@ export function sampleOf(schema: JsonSchema): unknown {
 
 /** Different ones: with and without what is optional, through the alternatives of each union. */
 export function samplesOf(schema: JsonSchema): readonly unknown[] {
-  const options = (["most", "least"] as const).flatMap((extent) =>
-    Array.from({ length: maxChoices }, (_, choice) => ({ root: schema, extent, choice, depth: 0 })),
+  return [...new Set((["most", "least"] as const).flatMap((extent) => chooseEach(schema, extent)))].map(
+    (text) => JSON.parse(text) as unknown,
   );
-  const samples = options.map((option) => make(schema, option));
-  return [...new Map(samples.map((sample) => [JSON.stringify(sample), sample])).values()];
+}
+
+/** Goes through the choices until they begin anew. */
+function chooseEach(schema: JsonSchema, extent: Extent): readonly string[] {
+  const texts: string[] = [];
+  for (let choice = 0; choice < maxChoices; choice++) {
+    const text = JSON.stringify(make(schema, { root: schema, extent, choice, depth: 0 }));
+    if (text === texts[0]) {
+      break;
+    }
+    texts.push(text);
+  }
+  return texts;
 }
 
 function make(schema: JsonSchema, options: SampleOptions): unknown {
@@ -84,7 +95,8 @@ function makeNumber(keywords: Keywords, isInteger: boolean): number {
   const step = multipleOf ?? (isInteger ? 1 : undefined);
   const above = exclusiveMinimum === undefined ? undefined : exclusiveMinimum + (step ?? 0.5);
   const below = exclusiveMaximum === undefined ? undefined : exclusiveMaximum - (step ?? 0.5);
-  const lowest = minimum ?? above ?? Math.min(1, maximum ?? below ?? 1);
+  const lowest =
+    (minimum === Number.MIN_SAFE_INTEGER ? undefined : minimum) ?? above ?? Math.min(1, maximum ?? below ?? 1);
   return step === undefined ? lowest : Math.ceil(lowest / step) * step;
 }
 

@@ -40,15 +40,29 @@ export async function tryCasts(
       findings.push(failedCast(event, "upcast-fails", version, upcast));
     }
     const oldest = contract.oldestWritableVersion;
-    const isWrittenOlder = !isOld && oldest < version;
-    const downcast = isWrittenOlder
-      ? await firstFailure(fitting, (data) => contract.downcast(oldest, data))
-      : undefined;
-    if (downcast !== undefined) {
-      findings.push(failedCast(event, "downcast-fails", version, downcast));
+    const downcast = (data: unknown) => contract.downcast(oldest, data);
+    const failure =
+      isOld || oldest === version
+        ? undefined
+        : ((await firstFailure(examples, downcast)) ?? (await firstFailure(fitting, unlessRefused(downcast))));
+    if (failure !== undefined) {
+      findings.push(failedCast(event, "downcast-fails", version, failure));
     }
   }
   return findings;
+}
+
+/** A downcaster may refuse what the older version cannot say; what it makes has to be valid. */
+function unlessRefused(cast: (data: unknown) => unknown): (data: unknown) => Promise<void> {
+  return async (data) => {
+    try {
+      await cast(data);
+    } catch (error) {
+      if (error instanceof ThroughlineError) {
+        throw error;
+      }
+    }
+  };
 }
 
 interface Failure {

@@ -68,7 +68,10 @@ type Increment<Versions extends readonly unknown[]> = [...Versions, unknown]["le
 export interface VersionOptions<Previous, Data> extends VersionDescription<Data> {
   /** Turns data of the version before into data of this one; runs whenever an older stored event is handled. */
   readonly upcast: (previous: Previous) => Data;
-  /** The way back, for publishers that go on writing the version before while others are not deployed yet. */
+  /**
+   * The way back, for publishers that go on writing the version before while others are not deployed yet. Throws where the
+   * version before cannot say it: publishing rejects then.
+   */
   readonly downcast?: (data: Data) => Previous;
 }
 

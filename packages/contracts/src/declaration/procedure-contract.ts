@@ -25,6 +25,8 @@ export interface ProcedureContract<
   /** Whether asking twice does no more than asking once: only then is a call without an answer tried again. */
   readonly idempotent: boolean;
   readonly errors: Errors;
+  readonly requestSchema: StandardSchemaV1;
+  readonly replySchema: StandardSchemaV1;
   /** @throws CONTRACT_DATA_INVALID */
   parseRequest(data: unknown): RequestOutput | Promise<RequestOutput>;
   /** @throws CONTRACT_DATA_INVALID */
@@ -96,6 +98,8 @@ export function defineProcedure<
     timeoutMs: options.timeoutMs ?? 5_000,
     idempotent: options.idempotent ?? false,
     errors: options.errors ?? ({} as Errors),
+    requestSchema: options.request,
+    replySchema: options.reply,
     parseRequest: (data) => validateValue(`the request of ${name}`, options.request, data, { procedure: name }),
     parseReply: (data) => validateValue(`the reply of ${name}`, options.reply, data, { procedure: name }),
   };

@@ -18,6 +18,7 @@ export type ErrorCode =
   | "CONTRACT_TYPE_UNKNOWN"
   | "CONTRACT_VERSION_UNKNOWN"
   | "CONTRACT_LOCK_INVALID"
+  | "CONTRACT_MODULE_INVALID"
   | "BUS_SERVICE_INVALID"
   | "BUS_POLICY_INVALID"
   | "BUS_EVENT_UNDECLARED"
@@ -82,6 +83,11 @@ export const errorCodes: Readonly<Record<ErrorCode, ErrorCodeEntry>> = {
   CONTRACT_LOCK_INVALID: {
     retryable: false,
     remedy: "Bring back contracts.lock.json from version control, and run `throughline contracts lock`.",
+  },
+  CONTRACT_MODULE_INVALID: {
+    retryable: false,
+    remedy:
+      "Name a module that exports services (defineService) or contracts (defineEvent), or make throughline.config.ts.",
   },
   BUS_SERVICE_INVALID: {
     retryable: false,

@@ -24,5 +24,7 @@ export interface StoredAt {
 /** A message with its place in a stream. */
 export interface StoredWireMessage {
   readonly message: WireMessage;
+  /** What is wrong with its headers, where they could not be read; it has none then. */
+  readonly malformedHeaders?: string;
   readonly storedAt: StoredAt;
 }

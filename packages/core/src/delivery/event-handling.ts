@@ -30,15 +30,7 @@ export interface ReadableEvent {
 
 /** Reads and validates; a promise only where a schema validates asynchronously. @throws CONTRACT_… */
 export function readDelivery(delivery: Delivery, subscription: Subscription): ReadableEvent | Promise<ReadableEvent> {
-  if (delivery.malformedHeaders !== undefined) {
-    throw new ThroughlineError(
-      "CONTRACT_ENVELOPE_INVALID",
-      `The headers are malformed: ${delivery.malformedHeaders}.`,
-      {
-        details: { header: delivery.malformedHeaders },
-      },
-    );
-  }
+  requireReadableHeaders(delivery.malformedHeaders);
   const received = readEvent(delivery.message, delivery.storedAt);
   const contract = subscription.contracts.get(received.envelope.type);
   if (contract === undefined) {
@@ -51,6 +43,15 @@ export function readDelivery(delivery: Delivery, subscription: Subscription): Re
     );
   }
   return readAs(contract, received);
+}
+
+/** @throws CONTRACT_ENVELOPE_INVALID */
+export function requireReadableHeaders(problem: string | undefined): void {
+  if (problem !== undefined) {
+    throw new ThroughlineError("CONTRACT_ENVELOPE_INVALID", `The headers are malformed: ${problem}.`, {
+      details: { header: problem },
+    });
+  }
 }
 
 /** As a handler of this contract would get it. @throws CONTRACT_… */
