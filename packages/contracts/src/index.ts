@@ -31,6 +31,7 @@ export {
 export { type FieldIssue, listIssues } from "./declaration/schema-validation.ts";
 export { type ErrorCode, type ErrorCodeEntry, errorCodes } from "./errors/error-codes.ts";
 export { ThroughlineError, type ThroughlineErrorOptions } from "./errors/throughline-error.ts";
+export { type CarriedTrace, readCarriedTrace } from "./wire/carried-trace.ts";
 export { ceHeaders, type ReceivedEvent, readEvent, scheduledBy, writeEventHeaders } from "./wire/cloud-events.ts";
 export type { EventEnvelope } from "./wire/event-envelope.ts";
 export { createEventId, deriveEventId, timeOfEventId } from "./wire/event-id.ts";

@@ -1,13 +1,15 @@
 // CloudEvents 1.0 over NATS: binary mode both ways, structured mode read.
 // @see https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/nats-protocol-binding.md
 
-import { ThroughlineError } from "../errors/throughline-error.ts";
+import { decodeAttribute, encodeAttribute, invalidAttribute } from "./attribute-encoding.ts";
+import { readCarriedTrace } from "./carried-trace.ts";
 import type { EventEnvelope } from "./event-envelope.ts";
 import { deriveEventId } from "./event-id.ts";
 import { decodeKey, parseSubject } from "./event-subject.ts";
 import { HeaderList } from "./header-list.ts";
 import { parseJsonBody } from "./json-body.ts";
-import { maxTracestateLength, parseTraceparent } from "./trace-context.ts";
+import { readMediaType } from "./media-type.ts";
+import { readStructuredEvent } from "./structured-mode.ts";
 import type { StoredAt, WireHeaders, WireMessage } from "./wire-message.ts";
 
 /** Names of the headers that an event carries. */
@@ -23,9 +25,6 @@ export const ceHeaders = {
   correlationid: "ce-correlationid",
   causationid: "ce-causationid",
 } as const;
-
-/** Longer attribute values than any sender needs are refused. */
-const maxAttributeLength = 1_024;
 
 /** An envelope with what is read from the wire: the version may be unsaid, the data is not checked yet. */
 export interface ReceivedEvent {
@@ -82,17 +81,19 @@ export function writeEventHeaders(envelope: EventEnvelope): HeaderList {
  * Reads a message in binary mode, in structured mode, or without any CloudEvents attribute (then subject, `Nats-Msg-Id`
  * and storage stand in for them). @throws CONTRACT_ENVELOPE_INVALID naming the header, CONTRACT_BODY_INVALID
  */
-export function readEvent({ subject, headers, body }: WireMessage, stored: StoredAt): ReceivedEvent {
+export function readEvent(message: WireMessage, stored: StoredAt): ReceivedEvent {
+  const { headers, body } = message;
   const contentType = headers.get("content-type") ?? headers.get(ceHeaders.datacontenttype);
-  if (contentType?.startsWith("application/cloudevents+json")) {
-    const { attributes, data } = readStructured(body);
-    return { envelope: readEnvelope(subject, attributes, headers, stored, structuredPlace), data };
+  const kind = contentType === undefined ? "json" : readMediaType(contentType);
+  if (kind === "structured") {
+    const { attribute, data } = readStructuredEvent(body);
+    return { envelope: readEnvelope(message, attribute, stored, structuredPlace), data };
   }
-  if (contentType !== undefined && !isJson(contentType)) {
-    throw invalidAttribute(ceHeaders.datacontenttype, "a JSON media type", contentType);
+  if (kind === "unknown") {
+    throw invalidAttribute(ceHeaders.datacontenttype, "a JSON media type", contentType ?? "");
   }
-  const attributes: AttributeReader = (name) => decodeAttribute(headers, ceHeaders[name]);
-  const envelope = readEnvelope(subject, attributes, headers, stored, binaryPlace);
+  const attributes: AttributeReader = (name) => decodeAttribute(headers, `ce-${name}`);
+  const envelope = readEnvelope(message, attributes, stored, binaryPlace);
   const occurrence = scheduledBy(headers) === "recurring" ? asOccurrence(envelope, stored) : envelope;
   return { envelope: occurrence, data: parseJsonBody(body) };
 }
@@ -116,16 +117,17 @@ type AttributeName = keyof typeof ceHeaders;
 type AttributeReader = (name: AttributeName) => string | undefined;
 type AttributePlace = (name: AttributeName) => string;
 
-const binaryPlace: AttributePlace = (name) => ceHeaders[name];
+const binaryPlace: AttributePlace = (name) => `ce-${name}`;
 const structuredPlace: AttributePlace = (name) => name;
 
 function readEnvelope(
-  subject: string,
+  message: WireMessage,
   attribute: AttributeReader,
-  headers: WireHeaders,
   stored: StoredAt,
   place: AttributePlace,
 ): ReceivedEvent["envelope"] {
+  const { subject, headers } = message;
+  const trace = readCarriedTrace(message);
   const specversion = attribute("specversion");
   if (specversion !== undefined && specversion !== "1.0") {
     throw invalidAttribute(place("specversion"), "1.0", specversion);
@@ -135,8 +137,6 @@ function readEnvelope(
   if (id.length === 0) {
     throw invalidAttribute(place("id"), "a non-empty string", id);
   }
-  const traceparent = headers.get("traceparent");
-  const hasTrace = parseTraceparent(traceparent) !== undefined;
   return {
     id,
     type,
@@ -146,9 +146,8 @@ function readEnvelope(
     time: readTime(attribute("time"), stored, place),
     correlationId: attribute("correlationid") || id,
     causationId: attribute("causationid"),
-    // An invalid traceparent starts a new trace instead of failing the event: tracing never costs a delivery.
-    traceparent: hasTrace ? traceparent : undefined,
-    tracestate: hasTrace ? readTracestate(headers) : undefined,
+    traceparent: trace?.traceparent,
+    tracestate: trace?.tracestate,
   };
 }
 
@@ -200,83 +199,4 @@ function readTime(value: string | undefined, stored: StoredAt, place: AttributeP
     lastTime = value;
   }
   return value;
-}
-
-function readTracestate(headers: WireHeaders): string | undefined {
-  const tracestate = headers.get("tracestate");
-  return tracestate === undefined || tracestate.length > maxTracestateLength ? undefined : tracestate;
-}
-
-function readStructured(body: Uint8Array): { attributes: AttributeReader; data: unknown } {
-  const event = parseJsonBody(body);
-  if (typeof event !== "object" || event === null || Array.isArray(event)) {
-    throw invalidAttribute("body", "a CloudEvents JSON object", typeof event);
-  }
-  const fields = new Map<string, unknown>(Object.entries(event));
-  for (const required of ["specversion", "id", "source", "type"]) {
-    if (typeof fields.get(required) !== "string") {
-      throw invalidAttribute(required, "a string", typeof fields.get(required));
-    }
-  }
-  const datacontenttype = fields.get("datacontenttype");
-  if (typeof datacontenttype === "string" && !isJson(datacontenttype)) {
-    throw invalidAttribute("datacontenttype", "a JSON media type", datacontenttype);
-  }
-  const base64 = fields.get("data_base64");
-  const data = typeof base64 === "string" ? parseJsonBody(Buffer.from(base64, "base64")) : fields.get("data");
-  const attributes: AttributeReader = (name) => {
-    const value = fields.get(name);
-    return typeof value === "string" || typeof value === "number" ? limited(name, String(value)) : undefined;
-  };
-  return { attributes, data };
-}
-
-function isJson(mediaType: string): boolean {
-  return mediaType === "application/json" || /^[\w.+-]+\/(?:[\w.+-]*\+)?json\s*(?:;|$)/i.test(mediaType);
-}
-
-const plainAttribute = /^[!#$&-~]*$/;
-
-/** Space, double quote, percent and all but printable ASCII are percent-encoded as UTF-8. */
-function encodeAttribute(value: string): string {
-  return plainAttribute.test(value)
-    ? value
-    : value
-        .toWellFormed()
-        .replace(/[^!#$&-~]+/gu, (run) =>
-          Array.from(Buffer.from(run), (byte) => `%${byte.toString(16).toUpperCase().padStart(2, "0")}`).join(""),
-        );
-}
-
-function decodeAttribute(headers: WireHeaders, name: string): string | undefined {
-  const value = headers.get(name);
-  if (value === undefined) {
-    return undefined;
-  }
-  limited(name, value);
-  if (!value.includes("%")) {
-    return value;
-  }
-  try {
-    return decodeURIComponent(value);
-  } catch {
-    throw invalidAttribute(name, "percent-encoded UTF-8", value);
-  }
-}
-
-function limited(name: string, value: string): string {
-  if (value.length > maxAttributeLength) {
-    throw invalidAttribute(name, `at most ${maxAttributeLength} characters`, `${value.length} characters`);
-  }
-  return value;
-}
-
-function invalidAttribute(name: string, expected: string, found: string): ThroughlineError {
-  return new ThroughlineError(
-    "CONTRACT_ENVELOPE_INVALID",
-    `${name}: expected ${expected}; found "${found.slice(0, 200)}".`,
-    {
-      details: { header: name, expected, found: found.slice(0, 200) },
-    },
-  );
 }

@@ -64,6 +64,47 @@ describe("events as CloudEvents", () => {
     expect(received).toMatchObject({ envelope: { id: "e-1", source: "/legacy", version: 1 }, data: { total: 3 } });
   });
 
+  test("carry their trace in the header of the hop, in attributes, or in a structured event", () => {
+    const structured = {
+      specversion: "1.0",
+      id: "e",
+      source: "/s",
+      type: "orders.placed",
+      traceparent,
+      tracestate: "a=1",
+    };
+    const inBody = message(
+      { "content-type": "application/cloudevents+json" },
+      JSON.stringify({ ...structured, data: {} }),
+    );
+    const other = traceparent.replace("0af7", "1af7");
+    for (const [sent, expected] of [
+      [message({ traceparent, tracestate: "a=1" }), traceparent],
+      [message({ "ce-traceparent": traceparent, "ce-tracestate": "a=1" }), traceparent],
+      [message({ "ce-traceparent": other, traceparent, tracestate: "a=1" }), traceparent],
+      [inBody, traceparent],
+    ] as const) {
+      expect(readEvent(sent, stored).envelope).toMatchObject({ traceparent: expected, tracestate: "a=1" });
+    }
+  });
+
+  test.each([
+    ["%C3%A4%20%22%25", 'ä "%'],
+    ["plain", "plain"],
+    ['"quoted \\" string"', 'quoted " string'],
+    ['"%E2%82%AC"', "€"],
+    ["%e2%82%ac", "€"],
+  ])("decode the attribute %s", (value, expected) => {
+    expect(readEvent(message({ "ce-source": value }), stored).envelope.source).toBe(expected);
+  });
+
+  test.each(["application/json; charset=utf-8", "Application/JSON", "application/vnd.order+json", "text/json"])(
+    "hold data of the media type %s",
+    (mediaType) => {
+      expect(readEvent(message({ "ce-datacontenttype": mediaType }, '{"a":1}'), stored).data).toEqual({ a: 1 });
+    },
+  );
+
   test("begin a new trace when their traceparent is not valid", () => {
     for (const value of ["00-0-0-00", traceparent.toUpperCase(), `${traceparent}-x`, `ff${traceparent.slice(2)}`]) {
       expect(readEvent(message({ traceparent: value }), stored).envelope.traceparent).toBeUndefined();
@@ -80,11 +121,44 @@ describe("events as CloudEvents", () => {
     ["ce-id", { "ce-id": "" }],
     ["ce-id", { "ce-id": "x".repeat(2_000) }],
     ["ce-source", { "ce-source": "%E0%A4%A" }],
+    ["ce-source", { "ce-source": '"never closed' }],
     ["ce-datacontenttype", { "ce-datacontenttype": "application/xml" }],
+    ["ce-datacontenttype", { "content-type": "application/cloudevents-batch+json" }],
+    ["ce-datacontenttype", { "content-type": "application/cloudevents+avro" }],
   ])("are refused with the name of the header at fault: %s", (header, headers: Record<string, string>) => {
     expect(() => readEvent(message(headers), stored)).toThrowError(
       expect.objectContaining({ code: "CONTRACT_ENVELOPE_INVALID", details: expect.objectContaining({ header }) }),
     );
+  });
+
+  const whole = { specversion: "1.0", id: "e", source: "/s", type: "orders.placed", subject: "order-1" };
+
+  test.each<[string, object]>([
+    ["body", []],
+    ["specversion", { ...whole, specversion: undefined }],
+    ["specversion", { ...whole, specversion: "0.3" }],
+    ["id", { ...whole, id: "" }],
+    ["id", { ...whole, id: null }],
+    ["source", { ...whole, source: 7 }],
+    ["type", { ...whole, type: "orders.cancelled" }],
+    ["subject", { ...whole, subject: "another" }],
+    ["time", { ...whole, time: "2026-13-01T00:00:00Z" }],
+    ["dataversion", { ...whole, dataversion: 1.5 }],
+    ["datacontenttype", { ...whole, datacontenttype: "text/plain", data: "hello" }],
+    ["datacontenttype", { ...whole, datacontenttype: 7 }],
+    ["data_base64", { ...whole, data: {}, data_base64: "e30=" }],
+    ["data_base64", { ...whole, data_base64: "e30" }],
+  ])("in structured mode are refused with the name of the attribute at fault: %s", (header, event) => {
+    const sent = message({ "content-type": "Application/CloudEvents+JSON" }, JSON.stringify(event));
+    expect(() => readEvent(sent, stored)).toThrowError(
+      expect.objectContaining({ code: "CONTRACT_ENVELOPE_INVALID", details: expect.objectContaining({ header }) }),
+    );
+  });
+
+  test("hold data in Base64 in structured mode", () => {
+    const event = { ...whole, data_base64: Buffer.from('{"a":1}').toString("base64") };
+    const sent = message({ "content-type": "application/cloudevents+json" }, JSON.stringify(event));
+    expect(readEvent(sent, stored).data).toEqual({ a: 1 });
   });
 
   test.each(["orders.placed", "orders.placed.a.b", "orders.placed.%zz", `orders.placed.${"x".repeat(257)}`])(

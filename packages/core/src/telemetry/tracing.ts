@@ -22,6 +22,7 @@ import {
   type EventEnvelope,
   formatTraceparent,
   parseTraceparent,
+  readCarriedTrace,
   scheduledBy,
   type WireHeaders,
 } from "@throughline/contracts";
@@ -85,10 +86,8 @@ export class Tracing {
    * a trace of its own, with the link alone: a trace that waits for days helps nobody.
    */
   startProcess(type: string, durable: string, delivery: Delivery, attempt: number): Span {
-    const producer = readSpanContext(
-      delivery.message.headers.get("traceparent"),
-      delivery.message.headers.get("tracestate"),
-    );
+    const carried = readCarriedTrace(delivery.message);
+    const producer = readSpanContext(carried?.traceparent, carried?.tracestate);
     const { headers } = delivery.message;
     const isOwnTrace = producer === undefined || scheduledBy(headers) !== undefined || isRedriven(headers);
     const parent = isOwnTrace ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, producer);
