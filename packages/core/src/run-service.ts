@@ -74,12 +74,14 @@ export interface RunningService<
 /** What a service needs on the broker: the streams of its contexts and its durable consumers. */
 export function topologyOf(service: Service): Topology {
   const contracts = [...service.publishes, ...service.subscriptions.flatMap((s) => [...s.contracts.values()])];
-  const streams = new Map(
-    contracts.map(({ stream, context }) => [stream, { name: stream, subjects: [`${context}.>`] }]),
-  );
+  const byStream = Map.groupBy(contracts, ({ stream }) => stream);
+  const streams = [...byStream].map(([name, [first, ...others]]) => {
+    const schedules = [first, ...others].some((contract) => contract?.schedulable);
+    return { name, subjects: [`${first?.context}.>`], ...(schedules && { schedules }) };
+  });
   const isPartitioned = service.subscriptions.some(({ partitions }) => partitions !== undefined);
   return {
-    streams: [...streams.values(), deadLetterStream, attemptStream, ...(isPartitioned ? [leaseStream] : [])],
+    streams: [...streams, deadLetterStream, attemptStream, ...(isPartitioned ? [leaseStream] : [])],
     subscriptions: service.subscriptions.map(subscriptionTopology),
   };
 }

@@ -10,7 +10,10 @@ import { defineService, type SubscriptionOptions } from "./service.ts";
 import { silentLogger } from "./telemetry/logger.ts";
 
 const key = (order: { id: string }) => order.id;
-const Placed = defineEvent("orders.placed", { key }).version(1, z.object({ id: z.string(), n: z.number().default(0) }));
+const Placed = defineEvent("orders.placed", { key, schedulable: true }).version(
+  1,
+  z.object({ id: z.string(), n: z.number().default(0) }),
+);
 const Paid = defineEvent("payments.paid", { key }).version(1, z.object({ id: z.string() }));
 
 const quick = { retry: { attempts: 3, initialDelayMs: 1, maxDelayMs: 2 } };
@@ -219,6 +222,15 @@ describe("the options of publish", () => {
     await expect(publish({ schedule: { cron: "* *\r\n", name: "tick" } })).rejects.toMatchObject(invalid);
     await expect(publish({ schedule: { cron: "* * * * * *", name: "" } })).rejects.toMatchObject(invalid);
     expect(transport.stored("ORDERS")).toHaveLength(0);
+  });
+
+  test("allow a schedule only where the event is declared schedulable", async () => {
+    const service = defineService("shop", { publishes: [Paid] });
+    const shop = await run(service, { transport: createMemoryTransport(), logger: silentLogger, signals: false });
+    await expect(shop.publish(Paid, { id: "1" }, { schedule: { afterMs: 1 } })).rejects.toMatchObject({
+      ...invalid,
+      remedy: expect.stringContaining("schedulable: true"),
+    });
   });
 
   test("an atomic batch keeps to one context, without schedules, up to 1,000 events", async () => {

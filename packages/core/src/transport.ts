@@ -114,6 +114,8 @@ export interface Topology {
 export interface StreamTopology {
   readonly name: string;
   readonly subjects: readonly string[];
+  /** Whether messages may wait in it for their time. Default: no. */
+  readonly schedules?: boolean;
   /** Default: everything is kept. */
   readonly keep?: {
     /** Only the newest message of each subject. */

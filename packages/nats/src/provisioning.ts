@@ -39,7 +39,7 @@ export async function provisionStream(parts: ProvisioningParts, topology: Stream
   if (found.ok) {
     requireSubjects(name, subjects, found.result.config.subjects);
     if (topology.keep === undefined) {
-      await allowFeatures(parts, found.result.config);
+      await allowFeatures(parts, topology, found.result.config);
     }
     return found.result.created as unknown as string;
   }
@@ -55,7 +55,7 @@ export async function provisionStream(parts: ProvisioningParts, topology: Stream
   };
   const config = { ...common, ...(topology.keep === undefined ? limitsOf(streams) : keepingOf(topology.keep)) };
   if (topology.keep === undefined) {
-    Object.assign(config, allowedFeatures(features, config));
+    Object.assign(config, allowedFeatures(features, topology, config));
   }
   const created = await api.request<StreamInfo>(`STREAM.CREATE.${name}`, config);
   if (created.ok) {
@@ -101,9 +101,13 @@ function discardPolicy({ maxBytes }: StreamOptions): Pick<StreamConfig, "discard
   return { discard: (maxBytes === undefined ? "old" : "new") as StreamConfig["discard"] };
 }
 
-/** What publishing in batches and for later needs of a stream. */
-function allowedFeatures(features: ServerFeatures, { discard }: Partial<StreamConfig>): Partial<StreamConfig> {
-  const maySchedule = features.has("schedules") && discard !== "new";
+/** What publishing in batches needs of a stream, and for later, where events of it are declared schedulable. */
+function allowedFeatures(
+  features: ServerFeatures,
+  { schedules }: StreamTopology,
+  { discard }: Partial<StreamConfig>,
+): Partial<StreamConfig> {
+  const maySchedule = schedules === true && features.has("schedules") && discard !== "new";
   return {
     ...(features.has("atomicBatch") ? { allow_atomic: true } : undefined),
     ...(maySchedule ? { allow_msg_schedules: true, allow_msg_ttl: true } : undefined),
@@ -111,8 +115,12 @@ function allowedFeatures(features: ServerFeatures, { discard }: Partial<StreamCo
 }
 
 /** A stream that an older server made lacks what a newer one can do; both flags may be added at any time. */
-async function allowFeatures({ api, features, logger }: ProvisioningParts, found: StreamConfig): Promise<void> {
-  const wanted = allowedFeatures(features, found);
+async function allowFeatures(
+  { api, features, logger }: ProvisioningParts,
+  topology: StreamTopology,
+  found: StreamConfig,
+): Promise<void> {
+  const wanted = allowedFeatures(features, topology, found);
   const missing = Object.keys(wanted).filter((flag) => found[flag as keyof StreamConfig] !== true);
   if (missing.length === 0) {
     return;

@@ -48,10 +48,12 @@ export class WireWriter {
       return;
     }
     const head = `HPUB ${subject} ${reply === "" ? "" : `${reply} `}${headerBytes} ${bytes}${lineEnd}${headerBlock}`;
-    const needed = head.length - headerBlock.length + bytes + lineEnd.length;
+    // A dead letter keeps the subject that it came on, whatever alphabet that was in.
+    const subjectBytes = Buffer.byteLength(subject);
+    const needed = head.length - headerBlock.length - subject.length + subjectBytes + bytes + lineEnd.length;
     this.#reserve(needed);
-    // A block in ASCII, as nearly all are, needs no look at each character.
-    if (headerBytes === headerBlock.length) {
+    // A head in ASCII, as nearly all are, needs no look at each character.
+    if (headerBytes === headerBlock.length && subjectBytes === subject.length) {
       this.#end += this.#chunk.write(head, this.#end, "latin1");
     } else {
       this.#end += this.#chunk.write(head, this.#end, "utf8");

@@ -96,3 +96,27 @@ describe.each([
     expect(() => closedWriter.answer("a.b", "+ACK")).not.toThrow();
   });
 });
+
+test("subjects in any alphabet arrive whole, also where a chunk ends", async () => {
+  const ascii = "NATS/1.0\r\nce-id: a\r\n\r\n";
+  const count = 500;
+  const received = new Set<string>();
+  const { promise: done, resolve } = Promise.withResolvers<void>();
+  connection.subscribe("alphabets.>", {
+    callback: (_error, message) => {
+      received.add(message.subject);
+      if (received.size === count) {
+        resolve();
+      }
+    },
+  });
+  await connection.flush();
+  const writer = new WireWriter(connection);
+  const subjects = Array.from({ length: count }, (_, index) => `alphabets.${"é".repeat(100)}日本-${index}`);
+  for (const [index, subject] of subjects.entries()) {
+    const plain = { headerBlock: ascii, headerBytes: ascii.length };
+    writer.publish({ ...frame(subject, `{"n":${index}}`), ...(index % 2 === 0 && plain) }, "");
+  }
+  await done;
+  expect([...received]).toEqual(subjects);
+});

@@ -10,3 +10,4 @@ export { SeededRandom } from "./simulation/seeded-random.ts";
 export { type SimulationOptions, type SimulationResult, simulateDelivery } from "./simulation/simulate-delivery.ts";
 export type { PlantedBug } from "./simulation/simulated-transport.ts";
 export { VirtualClock } from "./simulation/virtual-clock.ts";
+export { fuzzWire, type WireFuzzOptions, type WireFuzzResult } from "./wire-fuzz/fuzz-wire.ts";

@@ -1,7 +1,7 @@
 // The event of conformance suite and simulation: a key that order is kept by, and a number. No schema library is needed.
 
 import type { StandardSchemaV1 } from "@standard-schema/spec";
-import { defineEvent, type EventContract } from "@throughline/contracts";
+import { defineEvent, type EventContract, type EventOptions } from "@throughline/contracts";
 
 export interface Item {
   readonly key: string;
@@ -29,8 +29,11 @@ const measuredSchema: StandardSchemaV1<MeasuredItem, MeasuredItem> = createSchem
   },
 );
 
-export function defineItem(type: `${string}.${string}`): ItemContract {
-  return defineEvent(type, { key: (item: Item) => item.key }).version(1, itemSchema);
+export function defineItem(
+  type: `${string}.${string}`,
+  options: Pick<EventOptions<Item>, "schedulable"> = {},
+): ItemContract {
+  return defineEvent(type, { key: (item: Item) => item.key, ...options }).version(1, itemSchema);
 }
 
 /** The declaration of an item as a later deployment has it: with a version 2. */

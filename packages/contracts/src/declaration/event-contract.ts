@@ -30,6 +30,8 @@ export interface EventContract<Type extends string = string, Input = unknown, Ou
   readonly description: string | undefined;
   /** What `throughline contracts check` holds changes of this event to. */
   readonly compatibility: CompatibilityMode;
+  /** Whether events may be published for later. */
+  readonly schedulable: boolean;
   /** The newest version, which handlers get, and which publishers write unless told otherwise. */
   readonly latestVersion: number;
   /** The oldest version that a chain of downcasts leads to; the newest where there is none. */
@@ -123,6 +125,11 @@ export interface EventOptions<Keyed> {
   readonly description?: string;
   /** Default `"FULL_TRANSITIVE"`: nobody breaks, whatever revision is stored or deployed. */
   readonly compatibility?: CompatibilityMode;
+  /**
+   * Whether events may be published for later (`schedule` in the options of publish). It has a price, so it is off by
+   * default: servers allow roll-ups with schedules, so whoever may publish in this context may also delete from its stream.
+   */
+  readonly schedulable?: boolean;
 }
 
 /**
@@ -145,6 +152,7 @@ export function defineEvent<const Type extends `${string}.${string}`, Keyed = an
       stream: streamOfContext(context),
       description: options.description,
       compatibility: options.compatibility ?? "FULL_TRANSITIVE",
+      schedulable: options.schedulable ?? false,
       latestVersion: versions.length,
       oldestWritableVersion: oldestWritable(versions),
       versions,

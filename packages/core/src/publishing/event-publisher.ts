@@ -223,7 +223,7 @@ export class EventPublisher {
     const key = contract.keyOf(data);
     const subject = subjectOfEvent(contract.type, key);
     const now = this.#clock.now();
-    const timing = options?.schedule && timingOfSchedule(options.schedule, now);
+    const timing = options?.schedule && timingOfSchedule(contract, options.schedule, now);
     const dueMs = timing !== undefined && "atMs" in timing ? timing.atMs : now;
     const envelope = this.#createEnvelope(contract, version, key, subject, dueMs, options?.id, span, cause);
     const headers = writeEventHeaders(envelope);

@@ -1,6 +1,6 @@
 // When an event is to be published, if not now: once at a time, once after a while, or again and again.
 
-import { ThroughlineError } from "@throughline/contracts";
+import { type AnyEventContract, ThroughlineError } from "@throughline/contracts";
 
 /**
  * The stream keeps a scheduled event until its time has come; no process of yours has to run meanwhile.
@@ -27,7 +27,17 @@ export interface MessageSchedule {
 const maxCronLength = 256;
 
 /** The timing of a schedule on the clock `now`. @throws BUS_PUBLISH_INVALID */
-export function timingOfSchedule(schedule: Schedule, now: number): MessageSchedule["timing"] {
+export function timingOfSchedule(
+  { type, schedulable }: AnyEventContract,
+  schedule: Schedule,
+  now: number,
+): MessageSchedule["timing"] {
+  if (!schedulable) {
+    throw new ThroughlineError("BUS_PUBLISH_INVALID", `${type} is not declared to be published for later.`, {
+      details: { type },
+      remedy: `Declare it with \`schedulable: true\`: defineEvent("${type}", { key, schedulable: true }).`,
+    });
+  }
   if ("cron" in schedule) {
     const { cron, timeZone, name } = schedule;
     if (!isHeaderText(cron) || cron.length > maxCronLength || !isHeaderText(timeZone ?? "UTC") || !name) {

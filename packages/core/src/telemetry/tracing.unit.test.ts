@@ -11,7 +11,7 @@ import { defineService } from "../service.ts";
 import { silentLogger } from "./logger.ts";
 
 const exporter = new InMemorySpanExporter();
-const Placed = defineEvent("orders.placed", { key: (order: { id: string }) => order.id }).version(
+const Placed = defineEvent("orders.placed", { key: (order: { id: string }) => order.id, schedulable: true }).version(
   1,
   z.object({ id: z.string() }),
 );

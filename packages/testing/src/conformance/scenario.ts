@@ -38,7 +38,7 @@ export class Scenario implements AsyncDisposable {
   }
 
   defineItem(event: string): ItemContract {
-    return defineItem(`${this.context}.${event}`);
+    return defineItem(`${this.context}.${event}`, { schedulable: true });
   }
 
   get stream(): string {
@@ -87,7 +87,7 @@ export class Scenario implements AsyncDisposable {
     const connection = await this.subject.createTransport(options).connect({ service: "conformance", logger });
     this.#connections.push(connection);
     await connection.provision({
-      streams: [{ name: this.stream, subjects: [`${this.context}.>`] }, attemptStream, leaseStream],
+      streams: [{ name: this.stream, subjects: [`${this.context}.>`], schedules: true }, attemptStream, leaseStream],
       subscriptions: [],
     });
     return connection;
