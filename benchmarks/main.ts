@@ -11,6 +11,7 @@ const measurements = {
   consume: async () => (await import("./measure-consume.ts")).measureConsume(),
   latency: async () => (await import("./measure-latency.ts")).measureLatency(),
   boot: async () => (await import("./measure-boot.ts")).measureBoot(),
+  versions: async () => (await import("./measure-versions.ts")).measureVersions(),
   memory: async () => (await import("./measure-memory.ts")).measureMemory(),
   subscriptions: async () => (await import("./measure-subscriptions.ts")).measureSubscriptions(),
 } as const satisfies Record<string, () => Promise<object>>;
