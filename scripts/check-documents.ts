@@ -1,21 +1,27 @@
-// Documents that must agree with the code: docs/errors.md lists each error code with its remedy, the README is short,
-// and every relative link in a Markdown file leads somewhere. `--write` brings docs/errors.md up to date.
+// Documents that must agree with the code: docs/errors.md lists each error code with its remedy, docs/contract-rules.md each
+// rule of the compatibility check, the README is short, and every relative link in a Markdown file leads somewhere.
+// `--write` brings the lists up to date.
 
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { rules } from "../packages/contracts/src/compatibility/index.ts";
 import { errorCodes } from "../packages/contracts/src/index.ts";
 
 const maxReadmeLines = 150;
 
-const errorsFile = "docs/errors.md";
-const expectedErrors = formatErrors();
+const generated: Readonly<Record<string, string>> = {
+  "docs/errors.md": formatErrors(),
+  "docs/contract-rules.md": formatRules(),
+};
 const problems: string[] = [];
 
-if (process.argv.includes("--write")) {
-  writeFileSync(errorsFile, expectedErrors);
-}
-if (!existsSync(errorsFile) || readFileSync(errorsFile, "utf8") !== expectedErrors) {
-  problems.push(`${errorsFile} does not list what the code has. Fix: npm run docs`);
+for (const [file, text] of Object.entries(generated)) {
+  if (process.argv.includes("--write")) {
+    writeFileSync(file, text);
+  }
+  if (!existsSync(file) || readFileSync(file, "utf8") !== text) {
+    problems.push(`${file} does not list what the code has. Fix: npm run docs`);
+  }
 }
 const readmeLines = readFileSync("README.md", "utf8").trimEnd().split("\n").length;
 if (readmeLines > maxReadmeLines) {
@@ -40,6 +46,23 @@ function formatErrors(): string {
     "",
     "| Code | Can the same call succeed later? | What to do |",
     "|---|---|---|",
+    ...rows,
+    "",
+  ].join("\n");
+}
+
+function formatRules(): string {
+  const rows = Object.entries(rules).map(([rule, meaning]) => `| \`${rule}\` | ${meaning} |`);
+  return [
+    "# Rules of the compatibility check",
+    "",
+    "What `throughline contracts check` finds. The ids never change. The writer is closed: it writes what its schema names and",
+    "nothing else. The reader is open: it ignores what it does not know, unless its schema forbids that (`z.strictObject`).",
+    "`backward` means that today's code reads and the past wrote; `forward` that today's code writes and what is deployed reads.",
+    "[How to evolve a contract](guides/evolving-contracts.md). Made from the code; `npm run check` holds the two together.",
+    "",
+    "| rule | what it means |",
+    "|---|---|",
     ...rows,
     "",
   ].join("\n");

@@ -11,6 +11,7 @@ import { buildPackages, packagesInOrder } from "./build-packages.ts";
 const exampleOutput: Readonly<Record<string, string>> = {
   "README.md": "charging order-1",
   "docs/guides/dead-letters.md": "completed",
+  "docs/guides/evolving-contracts.md": "p-1 stored as version 1, read as version 2, express: false",
   "docs/guides/policies.md": "",
   "docs/guides/procedures.md": "unknown-sku unicorn",
 };
@@ -75,12 +76,18 @@ function install(tarballs: readonly string[]): void {
   );
 }
 
+/** What a user can import: `@throughline/contracts`, `@throughline/contracts/documents`, … */
+function listEntries(): readonly string[] {
+  return packagesInOrder.flatMap((name) => {
+    const manifest = JSON.parse(readFileSync(join("packages", name, "package.json"), "utf8")) as { exports: object };
+    const paths = Object.keys(manifest.exports).filter((path) => path !== "./package.json");
+    return paths.map((path) => `@throughline/${name}${path.slice(1)}`);
+  });
+}
+
 function importEntries(): void {
-  const source = packagesInOrder
-    .map(
-      (name) =>
-        `if (Object.keys(await import("@throughline/${name}")).length === 0) throw new Error("${name} is empty");`,
-    )
+  const source = listEntries()
+    .map((entry) => `if (Object.keys(await import("${entry}")).length === 0) throw new Error("${entry} is empty");`)
     .join("\n");
   runOrThrow("importing every entry", process.execPath, ["--input-type=module", "-e", source], outside);
 }
@@ -89,7 +96,7 @@ function checkTypes(): void {
   for (const document of Object.keys(exampleOutput)) {
     writeFileSync(join(outside, fileOf(document)), readExample(document));
   }
-  const entries = packagesInOrder.map((name) => `export * as ${name} from "@throughline/${name}";`);
+  const entries = listEntries().map((entry, index) => `export * as entry${index} from "${entry}";`);
   writeFileSync(join(outside, "entries.ts"), entries.join("\n"));
   const config = {
     compilerOptions: {

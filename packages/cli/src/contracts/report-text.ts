@@ -1,6 +1,6 @@
 // What a check found, for people.
 
-import type { Finding } from "@throughline/contracts/compatibility";
+import type { Finding, Rule } from "@throughline/contracts/compatibility";
 import type { UnreadableEvent } from "@throughline/core";
 import { paint, type Terminal } from "../terminal.ts";
 import type { CheckReport } from "./check.ts";
@@ -8,8 +8,19 @@ import type { CheckReport } from "./check.ts";
 const sidesOf = {
   backward: ["today's code accepts", "what was written"],
   forward: ["deployed readers accept", "today's code writes"],
-  none: ["expected", "found"],
 } as const;
+/** What is wrong with a declaration as a whole, not with some data. */
+const ofDeclarations: ReadonlySet<Rule> = new Set<Rule>([
+  "event-removed",
+  "version-removed",
+  "version-not-known",
+  "downcast-missing",
+  "key-changed",
+  "schema-not-described",
+  "upcast-fails",
+  "downcast-fails",
+  "example-invalid",
+]);
 
 export function formatAsText(report: CheckReport, terminal: Terminal): string {
   const lines = [
@@ -23,7 +34,8 @@ export function formatAsText(report: CheckReport, terminal: Terminal): string {
 
 export function formatFinding(finding: Finding, terminal: Terminal): readonly string[] {
   const { rule, event, version, direction, pointer, expected, found, breaks, fix } = finding;
-  const [expects, finds] = sidesOf[direction ?? "none"];
+  const sides = direction === null || ofDeclarations.has(rule) ? undefined : sidesOf[direction];
+  const [expects, finds] = sides ?? ["expected", "found"];
   const width = Math.max(expects.length, finds.length, "breaks".length) + 2;
   const row = (name: string, value: string) => `  ${paint(terminal, "dim", name.padEnd(width))}${value}`;
   const title = `${event}${version === null ? "" : ` version ${version}`}${pointer === "" ? "" : `  ${pointer}`}`;

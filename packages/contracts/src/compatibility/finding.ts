@@ -79,27 +79,31 @@ export function findingOf(
 
 function fixOf(rule: RejectionRule, pointer: string, direction: Direction, version: number, latest: number): string {
   const small = smallFixes[direction][rule]?.replaceAll("%", pointer === "" ? "the data" : pointer);
-  const next = latest + 1;
-  const evolve =
-    version < latest
-      ? `Leave version ${version} as the lock file has it: it describes what is stored.`
-      : direction === "backward"
-        ? `Leave version ${version} as it was and declare the change as version ${next}, with an upcast from ${version}.`
-        : `Leave version ${version} as it was and declare the change as version ${next}, with a downcast to ${version} for the time until everybody is deployed.`;
-  return small === undefined ? evolve : `${small} Or: ${evolve}`;
+  const evolve = evolution(direction, version, latest);
+  return small === undefined ? `${evolve[0]?.toUpperCase()}${evolve.slice(1)}` : `${small}; or ${evolve}`;
+}
+
+function evolution(direction: Direction, version: number, latest: number): string {
+  if (version < latest) {
+    return `leave version ${version} as the lock file has it: it describes what is stored.`;
+  }
+  const change = `leave version ${version} as it was and declare the change as version ${latest + 1}`;
+  return direction === "backward"
+    ? `${change}, with an upcast from ${version}.`
+    : `${change}, with a downcast to ${version} for the time until everybody is deployed.`;
 }
 
 const smallFixes: Readonly<Record<Direction, Partial<Record<RejectionRule, string>>>> = {
   backward: {
-    "property-missing": "Make % optional, or give it a default.",
-    "property-not-accepted": "Let the schema ignore properties that it does not know.",
-    "null-not-accepted": "Go on accepting null at %.",
-    "value-not-accepted": "Go on accepting that value at %.",
+    "property-missing": "Make % optional, or give it a default",
+    "property-not-accepted": "Let the schema ignore properties that it does not know",
+    "null-not-accepted": "Go on accepting null at %",
+    "value-not-accepted": "Go on accepting that value at %",
   },
   forward: {
-    "property-missing": "Go on writing % in every event.",
-    "property-not-accepted": "Deploy readers that ignore unknown properties first, and lock that.",
-    "null-not-accepted": "Leave % out instead of writing null, if readers take it as optional.",
-    "value-not-accepted": "Deploy readers that accept the value first, and lock that.",
+    "property-missing": "Go on writing % in every event",
+    "property-not-accepted": "Deploy readers that ignore unknown properties first, and lock that",
+    "null-not-accepted": "Leave % out instead of writing null, if readers take it as optional",
+    "value-not-accepted": "Deploy readers that accept the value first, and lock that",
   },
 };

@@ -2,10 +2,16 @@
 
 import { ceHeaders } from "../wire/cloud-events.ts";
 
+interface HeadersSchema {
+  readonly type: "object";
+  readonly description: string;
+  readonly properties: Readonly<Record<string, object>>;
+}
+
 const text = (description: string, further: object = {}) => ({ type: "string", description, ...further });
 
 /** Draft 7, as AsyncAPI takes it. Only what a sender must not leave out is required. */
-export const eventHeadersSchema = {
+export const eventHeadersSchema: HeadersSchema = {
   type: "object",
   description: "CloudEvents 1.0, binary mode. What a sender leaves out is taken from the subject and from storage.",
   properties: {
@@ -24,4 +30,4 @@ export const eventHeadersSchema = {
     traceparent: text("W3C Trace Context of the hop that published it"),
     tracestate: text("W3C Trace Context, vendor part"),
   },
-} as const;
+};
