@@ -26,6 +26,7 @@ try {
   importEntries();
   checkTypes();
   runExamples();
+  runCommand();
 } finally {
   rmSync(outside, { recursive: true, force: true });
 }
@@ -133,6 +134,18 @@ function runExamples(): void {
     if (!output.includes(expected)) {
       throw new Error(`The example of ${document} printed:\n${output}`);
     }
+  }
+}
+
+/** The command that the packages bring along, on a declaration of the project that they are installed in. */
+function runCommand(): void {
+  const config = `import { defineEvent } from "@throughline/contracts";
+import { z } from "zod";
+export const Sent = defineEvent("parcels.sent", { key: (parcel: { id: string }) => parcel.id }).version(1, z.object({ id: z.string() }));`;
+  writeFileSync(join(outside, "throughline.config.ts"), config);
+  const command = join(outside, "node_modules/.bin/throughline");
+  for (const [name, ...args] of [["lock"], ["check"], ["docs"], ["docs", "--check"]]) {
+    runOrThrow(`throughline contracts ${name}`, process.execPath, [command, "contracts", name ?? "", ...args], outside);
   }
 }
 

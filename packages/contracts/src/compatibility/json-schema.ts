@@ -76,12 +76,20 @@ export function normalizeSchema(schema: JsonSchema): JsonSchema {
   if (typeof schema === "boolean") {
     return schema;
   }
+  if (isNever(schema)) {
+    return false;
+  }
   const kept = Object.entries(schema)
     .filter(
       ([keyword, value]) => !annotations.has(keyword) && !keyword.startsWith("x-") && !saysNothing(keyword, value),
     )
     .map(([keyword, value]) => [keyword, normalizeKeyword(keyword, value)] as const);
   return Object.fromEntries(sortEntries(kept));
+}
+
+/** `{ "not": {} }`: a property that is never there. */
+function isNever({ not }: { readonly [keyword: string]: unknown }): boolean {
+  return not === true || (typeof not === "object" && not !== null && Object.keys(not).length === 0);
 }
 
 /** Equal texts mean equal schemas, where neither refers to anything outside of itself. */

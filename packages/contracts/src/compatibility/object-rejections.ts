@@ -10,6 +10,7 @@ type Keywords = { readonly [keyword: string]: unknown };
 
 interface ObjectShape {
   readonly properties: Readonly<Record<string, JsonSchema>>;
+  readonly patterns: Readonly<Record<string, JsonSchema>>;
   readonly required: ReadonlySet<string>;
   /** Undefined: nothing is said about further properties. */
   readonly additional: JsonSchema | undefined;
@@ -51,7 +52,39 @@ export function objectRejections(writing: Keywords, reading: Keywords, compariso
       rejections.push(...compareProperty(further, reader.additional, "*"));
     }
   }
+  for (const [pattern, written] of Object.entries(writer.patterns)) {
+    rejections.push(...patternRejections(pattern, written, writer, reader, comparison));
+  }
   return [...rejections, ...constraintRejections(writing, reading, writer, further, comparison)];
+}
+
+/** Properties that the writer names by a pattern only. */
+function patternRejections(
+  pattern: string,
+  written: JsonSchema,
+  writer: ObjectShape,
+  reader: ObjectShape,
+  { compare, writerRoot, readerRoot, pointer }: Comparison,
+): readonly Rejection[] {
+  const compareWith = (read: JsonSchema, place: string) =>
+    compare({ schema: written, root: writerRoot }, { schema: read, root: readerRoot }, `${pointer}/${place}`);
+  const named = Object.entries(reader.properties).filter(
+    ([name]) => !(name in writer.properties) && fits(name, pattern),
+  );
+  const others = reader.patterns[pattern] ?? reader.additional;
+  return [
+    ...named.flatMap(([name, read]) => compareWith(read, escapeName(name))),
+    ...(others === undefined ? [] : others === false ? [forbidden(`${pointer}/*`)] : compareWith(others, "*")),
+  ];
+}
+
+/** A pattern that cannot be tried may fit. */
+function fits(name: string, pattern: string): boolean {
+  try {
+    return new RegExp(pattern, "u").test(name);
+  } catch {
+    return true;
+  }
 }
 
 function constraintRejections(
@@ -67,15 +100,15 @@ function constraintRejections(
   });
   const written = bounds(writing);
   const named = Object.keys(writer.properties).length;
+  const isListed = further === undefined && Object.keys(writer.patterns).length === 0;
   const counted = {
     min: Math.max(written.min ?? 0, writer.required.size),
-    max: written.max ?? (further === undefined ? named : undefined),
+    max: written.max ?? (isListed ? named : undefined),
   };
   const names = reading["propertyNames"] as JsonSchema | undefined;
-  const writtenNames: JsonSchema =
-    further === undefined
-      ? { enum: Object.keys(writer.properties) }
-      : ((writing["propertyNames"] as JsonSchema) ?? { type: "string" });
+  const writtenNames: JsonSchema = isListed
+    ? { enum: Object.keys(writer.properties) }
+    : ((writing["propertyNames"] as JsonSchema) ?? { type: "string" });
   return [
     ...boundRejections("size-not-accepted", "properties", counted, bounds(reading), pointer),
     ...(names === undefined
@@ -90,6 +123,7 @@ function constraintRejections(
 function readShape(keywords: Keywords): ObjectShape {
   return {
     properties: (keywords["properties"] as Record<string, JsonSchema> | undefined) ?? {},
+    patterns: (keywords["patternProperties"] as Record<string, JsonSchema> | undefined) ?? {},
     required: new Set((keywords["required"] as readonly string[] | undefined) ?? []),
     additional: keywords["additionalProperties"] as JsonSchema | undefined,
   };

@@ -7,7 +7,13 @@ import { discriminatorOf, sharesValue, splitBy, valuesOf } from "./discriminated
 import { type JsonSchema, textOfSchema } from "./json-schema.ts";
 import { objectRejections } from "./object-rejections.ts";
 import { literalRejections, numberRejections, stringRejections } from "./scalar-rejections.ts";
-import { type Alternative, alternativesOf, followReference, type SchemaNode } from "./schema-alternatives.ts";
+import {
+  type Alternative,
+  alternativesOf,
+  followReference,
+  type SchemaNode,
+  SchemaTooIntricateError,
+} from "./schema-alternatives.ts";
 import { describeAlternatives, describeValue } from "./schema-description.ts";
 
 /** What a reader does not accept; the ids never change. */
@@ -63,7 +69,14 @@ export function findRejections(writer: JsonSchema, reader: JsonSchema): readonly
     assumed.delete(reading.schema);
     return rejections;
   };
-  return mergeRejections(compare({ schema: writer, root: writer }, { schema: reader, root: reader }, ""));
+  try {
+    return mergeRejections(compare({ schema: writer, root: writer }, { schema: reader, root: reader }, ""));
+  } catch (error) {
+    if (error instanceof SchemaTooIntricateError) {
+      return [{ rule: "not-comparable", pointer: "", expected: "the same schema", found: error.message }];
+    }
+    throw error;
+  }
 }
 
 /** What comparing two shapes needs to know. */

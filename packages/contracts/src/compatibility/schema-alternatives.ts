@@ -21,36 +21,46 @@ export interface SchemaNode {
 }
 
 const everyKind = ["null", "boolean", "string", "number", "array", "object"] as const;
-/** More alternatives than any event has; a schema that multiplies out further is compared as it stands. */
-const maxAlternatives = 2_000;
+/** Parts that multiply out to more than this are not spelled out. */
+const maxBranches = 5_000;
+
+/** A schema that cannot be spelled out: its parts multiply, or refer to each other without end. */
+export class SchemaTooIntricateError extends Error {
+  override readonly name = "SchemaTooIntricateError";
+}
 
 const known = new WeakMap<object, readonly Alternative[]>();
 
-/** Undefined when the schema cannot be spelled out: it contradicts itself in a way, or grows without bounds. */
+/** @throws SchemaTooIntricateError */
 export function alternativesOf({ schema, root }: SchemaNode): readonly Alternative[] {
   if (typeof schema === "boolean") {
     return schema ? everyKind.flatMap((kind) => ofKind(kind, {})) : [];
   }
-  const found = known.get(schema) ?? distinct(expand(schema, root, 0)).slice(0, maxAlternatives);
+  const found = known.get(schema) ?? distinct(expand(schema, { root, path: new Set() }));
   known.set(schema, found);
   return found;
 }
 
-function expand(schema: JsonSchema, root: JsonSchema, depth: number): Alternative[] {
+interface Expansion {
+  readonly root: JsonSchema;
+  /** References on the way here. One that leads back to itself adds nothing to a union. */
+  readonly path: ReadonlySet<string>;
+}
+
+function expand(schema: JsonSchema, expansion: Expansion): Alternative[] {
   if (typeof schema === "boolean") {
     return schema ? everyKind.flatMap((kind) => ofKind(kind, {})) : [];
   }
-  if (depth > 32) {
-    return [];
-  }
-  const merged = mergeAllOf(schema, root);
-  const { $ref, anyOf, oneOf, ...own } = merged;
+  const { root, path } = expansion;
+  const { $ref, anyOf, oneOf, ...own } = mergeAllOf(schema, root, 0);
   if (typeof $ref === "string") {
-    return expand(mergeKeywords(resolveReference($ref, root), own), root, depth + 1);
+    return path.has($ref)
+      ? []
+      : expand(mergeKeywords(resolveReference($ref, root), own), { root, path: new Set(path).add($ref) });
   }
   const branches = (anyOf ?? oneOf) as readonly JsonSchema[] | undefined;
   if (branches !== undefined) {
-    return branches.flatMap((branch) => expand(mergeKeywords(branch, own), root, depth + 1));
+    return branches.flatMap((branch) => expand(mergeKeywords(branch, own), expansion));
   }
   return ofKeywords(own);
 }
@@ -115,15 +125,18 @@ function resolveReference(reference: string, root: JsonSchema): JsonSchema {
   return (target ?? true) as JsonSchema;
 }
 
-function mergeAllOf(schema: Keywords, root: JsonSchema): Keywords {
+function mergeAllOf(schema: Keywords, root: JsonSchema, depth: number): Keywords {
   const { allOf, ...own } = schema;
   if (allOf === undefined) {
     return own;
   }
+  if (depth > 64) {
+    throw new SchemaTooIntricateError("Its parts refer to each other without end.");
+  }
   const resolve = (part: JsonSchema): JsonSchema =>
     typeof part === "object" && typeof part["$ref"] === "string" ? resolveReference(part["$ref"], root) : part;
   const merged = (allOf as JsonSchema[]).map(resolve).reduce<JsonSchema>((all, part) => mergeKeywords(part, all), own);
-  return typeof merged === "boolean" ? (merged ? {} : { enum: [] }) : mergeAllOf(merged, root);
+  return typeof merged === "boolean" ? (merged ? {} : { enum: [] }) : mergeAllOf(merged, root, depth + 1);
 }
 
 /** Both hold. What cannot be put into one keyword stays beside it as a constraint that is compared as it stands. */
@@ -176,6 +189,9 @@ function mergeValues(keyword: string, one: unknown, other: unknown): unknown {
   }
   if (keyword === "anyOf" || keyword === "oneOf") {
     const branches = other as JsonSchema[];
+    if ((one as JsonSchema[]).length * branches.length > maxBranches) {
+      throw new SchemaTooIntricateError(`Its unions multiply out to more than ${maxBranches} branches.`);
+    }
     return (one as JsonSchema[]).flatMap((a) => branches.map((b) => mergeKeywords(a, b)));
   }
   if (keyword === "additionalProperties" && (one === false || other === false)) {
