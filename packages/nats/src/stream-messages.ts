@@ -14,6 +14,9 @@ const batch = 256;
 const nanosPerMs = 1_000_000;
 const inactiveMs = 30_000;
 const pullTimeoutMs = 5_000;
+/** What was there may have been deleted meanwhile: then nothing more comes. */
+const maxFruitlessReaders = 20;
+const fruitlessPauseMs = 100;
 
 interface StoredMessage {
   readonly message: {
@@ -41,33 +44,58 @@ export class StreamMessages implements StoredMessages {
   }
 
   /**
-   * Through a consumer without acks, made anew when the reader was so slow that the server forgot it. Messages with
-   * unreadable headers have none.
+   * What is stored at the time of the call, through a consumer without acks. It is made anew when the reader was so slow
+   * that the server forgot it, and when it runs where the stream lags behind its leader. Messages with unreadable headers
+   * have none.
    */
   async *read(stream: string, subject: string, fromSequence = 1): AsyncGenerator<StoredWireMessage> {
-    for (let next = Math.max(1, fromSequence); ; ) {
-      const consumer = await this.#createReader(stream, subject, next);
-      if (consumer === undefined) {
-        return;
-      }
-      try {
-        if (consumer.num_pending === 0) {
+    const last = await this.#lastOn(stream, subject);
+    let next = Math.max(1, fromSequence);
+    for (let fruitless = 0; next <= last && fruitless < maxFruitlessReaders; fruitless++) {
+      const begun = next;
+      for await (const message of this.#readOnce(stream, subject, next)) {
+        if (message.storedAt.sequence > last) {
           return;
         }
-        for (;;) {
-          const received = (await this.#pull(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer.name}`)).flatMap(toStored);
-          for (const message of received) {
-            next = message.storedAt.sequence + 1;
-            yield message;
-          }
-          if (received.length === 0) {
-            break;
-          }
-        }
-      } finally {
-        await this.#api.request(`CONSUMER.DELETE.${stream}.${consumer.name}`);
+        next = message.storedAt.sequence + 1;
+        yield message;
+      }
+      if (next > begun) {
+        fruitless = 0;
+      } else {
+        await new Promise((resolve) => setTimeout(resolve, fruitlessPauseMs));
       }
     }
+  }
+
+  /** As far as one short-lived consumer leads. */
+  async *#readOnce(stream: string, subject: string, fromSequence: number): AsyncGenerator<StoredWireMessage> {
+    const consumer = await this.#createReader(stream, subject, fromSequence);
+    if (consumer === undefined) {
+      return;
+    }
+    try {
+      for (let pending = consumer.num_pending; pending > 0; ) {
+        const received = (await this.#pull(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer.name}`)).flatMap(toStored);
+        yield* received;
+        pending = received.length === 0 ? 0 : pending - received.length;
+      }
+    } finally {
+      await this.#api.request(`CONSUMER.DELETE.${stream}.${consumer.name}`);
+    }
+  }
+
+  /** The newest sequence on subjects that match, as the leader knows it; 0 where there is none. */
+  async #lastOn(stream: string, subject: string): Promise<number> {
+    const request = `STREAM.MSG.GET.${stream}`;
+    const answer = await this.#api.request<StoredMessage>(request, { last_by_subj: subject });
+    if (answer.ok) {
+      return answer.result.message.seq;
+    }
+    if (isGone(answer.error.err_code)) {
+      return 0;
+    }
+    throw requestFailed(request, answer.error);
   }
 
   async get(stream: string, sequence: number): Promise<StoredWireMessage | undefined> {

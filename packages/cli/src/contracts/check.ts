@@ -34,7 +34,7 @@ export async function checkContracts(
   const declarations = await loadDeclarations(paths, terminal.cwd);
   const lockPath = lockPathOf(options.lock, terminal.cwd, declarations.folder);
   const lock = readLock(lockPath);
-  const compared = await checkCompatibility(declarations.events, lock ?? emptyLock);
+  const compared = await checkCompatibility(declarations.system, lock ?? emptyLock);
   const stored = options.against === undefined ? undefined : await readStored(declarations, options.against, terminal);
   const report: CheckReport = {
     ok: compared.findings.length === 0 && (stored?.unreadable.length ?? 0) === 0,
@@ -55,12 +55,12 @@ const formats = {
   github: formatForGithub,
 } as const;
 
-async function readStored({ events }: Declarations, url: string, terminal: Terminal): Promise<StoredEventsCheck> {
+async function readStored({ system }: Declarations, url: string, terminal: Terminal): Promise<StoredEventsCheck> {
   const progress = new Progress(terminal);
   try {
     return await checkStoredEvents({
       transport: nats({ servers: url, connectTimeoutMs: 5_000 }),
-      contracts: events.map(({ contract }) => contract),
+      contracts: system.events.map(({ contract }) => contract),
       onProgress: ({ stream, sequence, last }) =>
         progress.show(() => `reading ${stream}: ${sequence.toLocaleString("en")} of ${last.toLocaleString("en")}`),
     });

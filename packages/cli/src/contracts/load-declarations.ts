@@ -5,12 +5,17 @@ import { existsSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type AnyEventContract, ThroughlineError } from "@throughline/contracts";
-import { collectEvents, type DeclaredEvent, type DeclaredService } from "@throughline/contracts/compatibility";
+import {
+  collectEvents,
+  collectProcedures,
+  type DeclaredService,
+  type DeclaredSystem,
+} from "@throughline/contracts/compatibility";
 
 export interface Declarations {
   readonly services: readonly DeclaredService[];
   readonly contracts: readonly AnyEventContract[];
-  readonly events: readonly DeclaredEvent[];
+  readonly system: DeclaredSystem;
   /** The folder of the first module: files are looked for beside it. */
   readonly folder: string;
 }
@@ -37,7 +42,8 @@ export async function loadDeclarations(paths: readonly string[], cwd: string): P
   if (repeated !== undefined) {
     throw invalidModule(`Two different services are named "${repeated.name}".`);
   }
-  return { services, contracts, events: collectEvents(services, contracts), folder: dirname(files[0] as string) };
+  const system = { events: collectEvents(services, contracts), procedures: collectProcedures(services) };
+  return { services, contracts, system, folder: dirname(files[0] as string) };
 }
 
 function findDefault(cwd: string): string {

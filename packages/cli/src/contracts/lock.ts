@@ -5,7 +5,7 @@ import { relative } from "node:path";
 import {
   checkCompatibility,
   createLock,
-  type DeclaredEvent,
+  type DeclaredSystem,
   emptyLock,
   type Finding,
   formatLock,
@@ -26,11 +26,11 @@ export async function lockContracts(
   options: LockOptions,
   terminal: Terminal,
 ): Promise<ExitCode> {
-  const { events, folder } = await loadDeclarations(paths, terminal.cwd);
+  const { system, folder } = await loadDeclarations(paths, terminal.cwd);
   const lockPath = lockPathOf(options.lock, terminal.cwd, folder);
   const name = relative(terminal.cwd, lockPath);
   const previous = readLock(lockPath);
-  const { findings } = await checkCompatibility(events, previous ?? emptyLock);
+  const { findings } = await checkCompatibility(system, previous ?? emptyLock);
   for (const finding of findings) {
     terminal.err(`${formatFinding(finding, terminal).join("\n")}\n\n`);
   }
@@ -38,23 +38,20 @@ export async function lockContracts(
     terminal.err(`${plural(findings.length, "finding")}: ${name} stays as it is. To accept them: --accept-breaking\n`);
     return exitCodes.findings;
   }
-  const restarted = await eventsToRestart(events, findings);
-  const text = formatLock(createLock(events, previous ?? emptyLock, restarted));
+  const restarted = await eventsToRestart(system, findings);
+  const text = formatLock(createLock(system, previous ?? emptyLock, restarted));
   const isNew = previous === undefined || formatLock(previous) !== text;
   if (isNew) {
     writeFileSync(lockPath, text);
   }
   const state = isNew ? "written" : "is up to date";
-  terminal.out(`${paint(terminal, "green", name)} ${state}: ${plural(events.length, "event")}.\n`);
+  terminal.out(`${paint(terminal, "green", name)} ${state}: ${plural(system.events.length, "event")}.\n`);
   return exitCodes.done;
 }
 
 /** Events that disagree with what was locked: their past is given up. What is found without any lock leaves it alone. */
-async function eventsToRestart(
-  events: readonly DeclaredEvent[],
-  findings: readonly Finding[],
-): Promise<ReadonlySet<string>> {
-  const { findings: unrelated } = await checkCompatibility(events, emptyLock);
+async function eventsToRestart(system: DeclaredSystem, findings: readonly Finding[]): Promise<ReadonlySet<string>> {
+  const { findings: unrelated } = await checkCompatibility(system, emptyLock);
   const known = new Set(unrelated.map((finding) => JSON.stringify(finding)));
   const related = findings.filter(
     (finding) => finding.rule !== "downcast-missing" && !known.has(JSON.stringify(finding)),

@@ -33,8 +33,8 @@ export function formatForGithub(report: CheckReport, { cwd }: Terminal): string 
   return commands.map((line) => `${line}\n`).join("");
 }
 
-function titleOf({ event, version, rule }: Finding): string {
-  return `${event}${version === null ? "" : ` version ${version}`}: ${rule}`;
+function titleOf({ event, part, version, rule }: Finding): string {
+  return `${event}${part === undefined ? "" : ` ${part}`}${version === null ? "" : ` version ${version}`}: ${rule}`;
 }
 
 function messageOf({ pointer, expected, found, breaks, fix }: Finding): string {

@@ -12,6 +12,7 @@ const sidesOf = {
 /** What is wrong with a declaration as a whole, not with some data. */
 const ofDeclarations: ReadonlySet<Rule> = new Set<Rule>([
   "event-removed",
+  "procedure-removed",
   "version-removed",
   "version-not-known",
   "downcast-missing",
@@ -33,12 +34,13 @@ export function formatAsText(report: CheckReport, terminal: Terminal): string {
 }
 
 export function formatFinding(finding: Finding, terminal: Terminal): readonly string[] {
-  const { rule, event, version, direction, pointer, expected, found, breaks, fix } = finding;
+  const { rule, event, part, version, direction, pointer, expected, found, breaks, fix } = finding;
   const sides = direction === null || ofDeclarations.has(rule) ? undefined : sidesOf[direction];
   const [expects, finds] = sides ?? ["expected", "found"];
   const width = Math.max(expects.length, finds.length, "breaks".length) + 2;
   const row = (name: string, value: string) => `  ${paint(terminal, "dim", name.padEnd(width))}${value}`;
-  const title = `${event}${version === null ? "" : ` version ${version}`}${pointer === "" ? "" : `  ${pointer}`}`;
+  const place = part === undefined ? "" : ` ${part}`;
+  const title = `${event}${place}${version === null ? "" : ` version ${version}`}${pointer === "" ? "" : `  ${pointer}`}`;
   return [
     `${paint(terminal, "red", rule)}  ${paint(terminal, "bold", title)}`,
     row(expects, expected),

@@ -2,9 +2,10 @@
 
 import type { CompatibilityMode } from "../declaration/event-contract.ts";
 import { type ContractLock, createLock, formatLock, type LockedEvent } from "./contract-lock.ts";
-import type { DeclaredEvent, Participant } from "./declared-system.ts";
+import type { DeclaredEvent, DeclaredSystem, Participant } from "./declared-system.ts";
 import { type Direction, type Finding, findingOf } from "./finding.ts";
 import { describeSchema, type JsonSchema, normalizeSchema } from "./json-schema.ts";
+import { checkProcedures } from "./procedure-check.ts";
 import { findRejections } from "./rejections.ts";
 import { tryCasts } from "./tried-casts.ts";
 
@@ -17,10 +18,8 @@ export interface CompatibilityReport {
 }
 
 /** Every finding, by event. An event that the lock does not have yet has nothing to be compatible with. */
-export async function checkCompatibility(
-  events: readonly DeclaredEvent[],
-  lock: ContractLock,
-): Promise<CompatibilityReport> {
+export async function checkCompatibility(system: DeclaredSystem, lock: ContractLock): Promise<CompatibilityReport> {
+  const { events, procedures } = system;
   const declared = new Map(events.map((event) => [event.type, event]));
   const types = [...new Set([...declared.keys(), ...Object.keys(lock.events)])].toSorted();
   const findings: Finding[] = [];
@@ -34,8 +33,8 @@ export async function checkCompatibility(
     }
   }
   return {
-    findings,
-    isLocked: formatLock(createLock(events, lock)) === formatLock(lock),
+    findings: [...findings, ...checkProcedures(procedures, lock)],
+    isLocked: formatLock(createLock(system, lock)) === formatLock(lock),
     checked: { events: events.length, versions: events.reduce((sum, { contract }) => sum + contract.latestVersion, 0) },
   };
 }

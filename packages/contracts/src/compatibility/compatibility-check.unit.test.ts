@@ -1,9 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { type AnyEventContract, type CompatibilityMode, defineEvent } from "../declaration/event-contract.ts";
+import { defineProcedure } from "../declaration/procedure-contract.ts";
 import { checkCompatibility } from "./compatibility-check.ts";
 import { type ContractLock, createLock, emptyLock, formatLock, parseLock } from "./contract-lock.ts";
-import { collectEvents, type DeclaredService } from "./declared-system.ts";
+import { collectEvents, collectProcedures, type DeclaredService } from "./declared-system.ts";
 
 const key = (order: { id: string }) => order.id;
 const V1 = z.object({ id: z.string(), total: z.number() });
@@ -28,7 +29,11 @@ function system(contract: AnyEventContract): DeclaredService[] {
   ];
 }
 
-const eventsOf = (contract: AnyEventContract) => collectEvents(system(contract));
+const systemOf = (services: readonly DeclaredService[]) => ({
+  events: collectEvents(services),
+  procedures: collectProcedures(services),
+});
+const eventsOf = (contract: AnyEventContract) => systemOf(system(contract));
 const lockOf = (contract: AnyEventContract, previous: ContractLock = emptyLock) =>
   createLock(eventsOf(contract), previous);
 
@@ -120,7 +125,7 @@ describe("checking compatibility", () => {
     const V2 = V1.extend({ unit: z.string() });
     const two = placed().version(2, V2, { upcast: (v1) => ({ ...v1, unit: "" }) });
     expect(await verdicts(placed(), lockOf(two))).toEqual(["backward v2  version-removed"]);
-    const { findings } = await checkCompatibility([], lockOf(placed()));
+    const { findings } = await checkCompatibility(systemOf([]), lockOf(placed()));
     expect(findings).toMatchObject([{ rule: "event-removed", breaks: ["mail/confirm", "stock/reserve"] }]);
   });
 
@@ -148,7 +153,7 @@ describe("checking compatibility", () => {
       { name: "shop", publishes: [placed()], subscriptions: [] },
       { name: "stock", publishes: [], subscriptions: [subscription("reserve", other)] },
     ];
-    const { findings } = await checkCompatibility(collectEvents(services), emptyLock);
+    const { findings } = await checkCompatibility(systemOf(services), emptyLock);
     expect(findings).toMatchObject([{ rule: "property-missing", pointer: "/currency", breaks: ["stock/reserve"] }]);
 
     const newer = placed().version(2, V1, { upcast: (v1) => v1 });
@@ -156,7 +161,7 @@ describe("checking compatibility", () => {
       { name: "shop", publishes: [newer], subscriptions: [] },
       { name: "stock", publishes: [], subscriptions: [subscription("reserve", placed())] },
     ];
-    const { findings: unknown } = await checkCompatibility(collectEvents(ahead), emptyLock);
+    const { findings: unknown } = await checkCompatibility(systemOf(ahead), emptyLock);
     expect(unknown).toMatchObject([{ rule: "version-not-known", version: 2, breaks: ["stock/reserve"] }]);
   });
 
@@ -185,6 +190,41 @@ describe("checking compatibility", () => {
       examples: [{ id: "1234" }],
     });
     expect(await verdicts(wrong, emptyLock)).toEqual(["null v1  example-invalid"]);
+  });
+});
+
+describe("checking procedures", () => {
+  const declare = (request: z.ZodType, reply: z.ZodType): DeclaredService[] => {
+    const procedure = defineProcedure("stock.check", { request, reply });
+    return [
+      { name: "shop", publishes: [], subscriptions: [], calls: [procedure] },
+      { name: "stock", publishes: [], subscriptions: [], procedures: [{ procedure }] },
+    ];
+  };
+  const Request = z.object({ sku: z.string() });
+  const Reply = z.object({ available: z.int() });
+  const lock = createLock(systemOf(declare(Request, Reply)), emptyLock);
+
+  test("finds nothing where nothing changed, or only what nobody requires was added", async () => {
+    const added = declare(Request.extend({ store: z.string().optional() }), Reply.extend({ note: z.string() }));
+    expect(await checkCompatibility(systemOf(declare(Request, Reply)), lock)).toMatchObject({ isLocked: true });
+    expect((await checkCompatibility(systemOf(added), lock)).findings).toMatchObject([
+      // A server of yesterday does not say the note that today's caller requires.
+      { rule: "property-missing", part: "reply", pointer: "/note", direction: "backward", breaks: ["shop"] },
+    ]);
+  });
+
+  test("names the side that breaks", async () => {
+    const changed = declare(Request.extend({ store: z.string() }), z.object({ available: z.string() }));
+    const { findings } = await checkCompatibility(systemOf(changed), lock);
+    expect(findings.map(({ part, rule, direction, breaks }) => [part, rule, direction, breaks])).toEqual([
+      ["request", "property-missing", "backward", ["stock"]],
+      ["reply", "type-not-accepted", "backward", ["shop"]],
+      ["reply", "type-not-accepted", "forward", ["shop"]],
+    ]);
+    expect((await checkCompatibility(systemOf([]), lock)).findings).toMatchObject([
+      { rule: "procedure-removed", event: "stock.check", breaks: ["shop"] },
+    ]);
   });
 });
 

@@ -1,14 +1,24 @@
 // The lock file: what was deployed, in a form that people read in a diff. Every revision of every version's schema is kept,
 // because what was once written may still be stored.
 
+import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { CompatibilityMode } from "../declaration/event-contract.ts";
 import { ThroughlineError } from "../errors/throughline-error.ts";
-import type { DeclaredEvent } from "./declared-system.ts";
+import type { DeclaredEvent, DeclaredProcedure, DeclaredSystem } from "./declared-system.ts";
 import { describeSchema, type JsonSchema, normalizeSchema, textOfSchema } from "./json-schema.ts";
 
 export interface ContractLock {
   readonly lockVersion: 1;
   readonly events: Readonly<Record<string, LockedEvent>>;
+  readonly procedures: Readonly<Record<string, LockedProcedure>>;
+}
+
+/** Questions are not stored, so what is deployed is all that counts. */
+export interface LockedProcedure {
+  readonly callers: readonly string[];
+  readonly servers: readonly string[];
+  readonly request: JsonSchema;
+  readonly reply: JsonSchema;
 }
 
 export interface LockedEvent {
@@ -21,14 +31,14 @@ export interface LockedEvent {
   readonly versions: Readonly<Record<string, readonly JsonSchema[]>>;
 }
 
-export const emptyLock: ContractLock = { lockVersion: 1, events: {} };
+export const emptyLock: ContractLock = { lockVersion: 1, events: {}, procedures: {} };
 
 /** More revisions than this of one version mean that something rewrites the file. */
 const maxRevisions = 100;
 
 /** The lock of what is declared now. History is kept, but for events in `restarted`: their past was declared void. */
 export function createLock(
-  events: readonly DeclaredEvent[],
+  { events, procedures }: DeclaredSystem,
   previous: ContractLock,
   restarted: ReadonlySet<string> = new Set(),
 ): ContractLock {
@@ -36,7 +46,11 @@ export function createLock(
     const past = restarted.has(event.type) ? undefined : previous.events[event.type];
     return [event.type, lockEvent(event, past)] as const;
   });
-  return { lockVersion: 1, events: Object.fromEntries(locked) };
+  return {
+    lockVersion: 1,
+    events: Object.fromEntries(locked),
+    procedures: Object.fromEntries(procedures.map((declared) => [declared.name, lockProcedure(declared)])),
+  };
 }
 
 /** What is written to disk. Equal locks are equal texts. */
@@ -52,17 +66,21 @@ export function parseLock(text: string): ContractLock {
   } catch (cause) {
     throw invalidLock("it is not JSON (a merge conflict left in it?)", cause);
   }
-  const { lockVersion, events } = (lock ?? {}) as { lockVersion?: unknown; events?: unknown };
+  const { lockVersion, events, procedures = {} } = (lock ?? {}) as Partial<Record<keyof ContractLock, unknown>>;
   if (lockVersion !== 1) {
     throw invalidLock(`its lockVersion is ${JSON.stringify(lockVersion)}; this tool reads 1`);
   }
-  if (typeof events !== "object" || events === null || Array.isArray(events)) {
-    throw invalidLock("it has no events");
+  if (!isRecord(events) || !isRecord(procedures)) {
+    throw invalidLock("it has no events, or its procedures are none");
   }
   for (const [type, event] of Object.entries(events)) {
     requireLockedEvent(type, event);
   }
-  return lock as ContractLock;
+  return { ...(lock as ContractLock), procedures: procedures as ContractLock["procedures"] };
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function lockEvent({ contract, publishers, subscribers }: DeclaredEvent, past: LockedEvent | undefined): LockedEvent {
@@ -81,6 +99,15 @@ function lockEvent({ contract, publishers, subscribers }: DeclaredEvent, past: L
     subscribers: distinctNames(subscribers),
     versions: Object.fromEntries(versions),
   };
+}
+
+/** What has no JSON Schema may be anything. */
+function lockProcedure({ procedure, callers, servers }: DeclaredProcedure): LockedProcedure {
+  const describe = (schema: StandardSchemaV1): JsonSchema => {
+    const described = describeSchema({ schema });
+    return "problem" in described ? true : normalizeSchema(described.schema);
+  };
+  return { callers, servers, request: describe(procedure.requestSchema), reply: describe(procedure.replySchema) };
 }
 
 function addRevision(revisions: readonly JsonSchema[], current: JsonSchema): readonly JsonSchema[] {

@@ -33,6 +33,43 @@ export interface DeclaredEvent {
   readonly subscribers: readonly Participant[];
 }
 
+export interface DeclaredProcedure {
+  readonly name: string;
+  readonly procedure: AnyProcedureContract;
+  /** Services that ask. */
+  readonly callers: readonly string[];
+  /** Services that answer. */
+  readonly servers: readonly string[];
+}
+
+/** What is declared, as it is compared and documented. */
+export interface DeclaredSystem {
+  readonly events: readonly DeclaredEvent[];
+  readonly procedures: readonly DeclaredProcedure[];
+}
+
+/** Every procedure of these services, by name in alphabetical order. */
+export function collectProcedures(services: readonly DeclaredService[]): readonly DeclaredProcedure[] {
+  const asked = services.flatMap(({ name, calls = [] }) => calls.map((procedure) => ({ name, procedure })));
+  const answered = services.flatMap(({ name, procedures = [] }) =>
+    procedures.map(({ procedure }) => ({ name, procedure })),
+  );
+  const all = new Map([...asked, ...answered].map(({ procedure }) => [procedure.name, procedure]));
+  const namesOf = (participants: typeof asked, wanted: string) =>
+    participants
+      .filter(({ procedure }) => procedure.name === wanted)
+      .map(({ name }) => name)
+      .toSorted();
+  return [...all]
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, procedure]) => ({
+      name,
+      procedure,
+      callers: namesOf(asked, name),
+      servers: namesOf(answered, name),
+    }));
+}
+
 /** Every event of these services and contracts, by type in alphabetical order. */
 export function collectEvents(
   services: readonly DeclaredService[],

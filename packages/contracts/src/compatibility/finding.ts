@@ -12,6 +12,7 @@ export type Direction =
 export type Rule =
   | RejectionRule
   | "event-removed"
+  | "procedure-removed"
   | "version-removed"
   | "version-not-known"
   | "downcast-missing"
@@ -23,7 +24,10 @@ export type Rule =
 
 export interface Finding {
   readonly rule: Rule;
+  /** The event, or the procedure. */
   readonly event: string;
+  /** Of a procedure. */
+  readonly part?: "request" | "reply";
   readonly version: number | null;
   readonly direction: Direction | null;
   /** JSON Pointer into the data; `*` stands for every element. Empty: the data as a whole. */
@@ -51,6 +55,7 @@ export const rules: Readonly<Record<Rule, string>> = {
   "duplicates-not-accepted": "The reader asks for a list without duplicates; the writer does not promise it.",
   "not-comparable": "The reader has a constraint that cannot be compared, and it is not the writer's.",
   "event-removed": "An event that was deployed is declared no more.",
+  "procedure-removed": "A procedure that was deployed is declared no more.",
   "version-removed": "A version that was deployed is declared no more; stored events of it cannot be read.",
   "version-not-known": "A service publishes a version that a subscriber's declaration does not have.",
   "downcast-missing": "A new version cannot be written as the one before it while others are not deployed yet.",
@@ -60,6 +65,23 @@ export const rules: Readonly<Record<Rule, string>> = {
   "downcast-fails": "Data that fits the newest version does not survive the downcasters.",
   "example-invalid": "A declared example does not fit its own version.",
 };
+
+/** What a rejection amounts to between the sides of a procedure. */
+export function findingOfProcedure(
+  { rule, pointer, expected, found }: Rejection,
+  where: {
+    readonly name: string;
+    readonly part: "request" | "reply";
+    readonly direction: Direction;
+    readonly breaks: readonly string[];
+  },
+): Finding {
+  const { name, part, direction, breaks } = where;
+  const small = smallFixes[direction][rule]?.replaceAll("%", pointer === "" ? "the data" : pointer);
+  const beside = `declare another procedure beside ${name}, until nobody asks this one any more.`;
+  const fix = small === undefined ? `${beside[0]?.toUpperCase()}${beside.slice(1)}` : `${small}; or ${beside}`;
+  return { rule, event: name, part, version: null, direction, pointer, expected, found, breaks, fix };
+}
 
 /** The finding that a rejection amounts to. */
 export function findingOf(

@@ -1,3 +1,6 @@
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+import { type } from "arktype";
+import * as v from "valibot";
 import { describe, expect, expectTypeOf, test } from "vitest";
 import { z } from "zod";
 import { defineEvent, type EventData, type EventInput } from "./event-contract.ts";
@@ -43,6 +46,43 @@ describe("defineEvent", () => {
     expect(() => OrderPlaced.parseVersion(4, {})).toThrowError(
       expect.objectContaining({ code: "CONTRACT_VERSION_UNKNOWN" }),
     );
+  });
+
+  const libraries = {
+    zod: [z.object({ id: z.string(), n: z.number() }), z.object({ id: z.string(), n: z.number(), unit: z.string() })],
+    valibot: [
+      v.object({ id: v.string(), n: v.number() }),
+      v.object({ id: v.string(), n: v.number(), unit: v.string() }),
+    ],
+    arktype: [type({ id: "string", n: "number" }), type({ id: "string", n: "number", unit: "string" })],
+  } as const;
+
+  test.each(["zod", "valibot", "arktype"] as const)(
+    "takes schemas of %s: types, validation, upcasts, places",
+    (library) => {
+      type Counted = { id: string; n: number };
+      const [first, second] = libraries[library] as unknown as [
+        StandardSchemaV1<Counted, Counted>,
+        StandardSchemaV1<Counted & { unit: string }, Counted & { unit: string }>,
+      ];
+      const contract = defineEvent("items.counted", { key: (item: { id: string }) => item.id })
+        .version(1, first)
+        .version(2, second, { upcast: (v1) => ({ ...v1, unit: "piece" }), downcast: ({ unit: _, ...v1 }) => v1 });
+      expect(contract.parseVersion(1, { id: "a", n: 1 })).toEqual({ id: "a", n: 1, unit: "piece" });
+      expect(contract.downcast(1, { id: "a", n: 1, unit: "kg" })).toEqual({ id: "a", n: 1 });
+      const issues = [expect.objectContaining({ pointer: "/n" })];
+      expect(() => contract.parse({ id: "a", n: "1", unit: "kg" })).toThrowError(
+        expect.objectContaining({ code: "CONTRACT_DATA_INVALID", details: expect.objectContaining({ issues }) }),
+      );
+    },
+  );
+
+  test("infers the types of each library", () => {
+    const byValibot = defineEvent("items.counted", { key: () => "1" }).version(1, libraries.valibot[1]);
+    const byArktype = defineEvent("items.counted", { key: () => "1" }).version(1, libraries.arktype[1]);
+    type Counted = { id: string; n: number; unit: string };
+    expectTypeOf<EventData<typeof byValibot>>().toEqualTypeOf<Counted>();
+    expectTypeOf<EventData<typeof byArktype>>().toEqualTypeOf<Counted>();
   });
 
   test("supports validators that answer asynchronously", async () => {

@@ -1,7 +1,12 @@
 // AsyncAPI 3 out of the declarations: for one service what it sends and receives, for a system all of its services.
 // @see https://www.asyncapi.com/docs/reference/specification/v3.0.0
 
-import { collectEvents, type DeclaredEvent, type DeclaredService } from "../compatibility/declared-system.ts";
+import {
+  collectEvents,
+  collectProcedures,
+  type DeclaredEvent,
+  type DeclaredService,
+} from "../compatibility/declared-system.ts";
 import { describeSchema, type JsonSchema } from "../compatibility/json-schema.ts";
 import type { AnyEventContract } from "../declaration/event-contract.ts";
 import type { EventVersion } from "../declaration/event-version.ts";
@@ -26,7 +31,7 @@ export async function createAsyncApi(options: AsyncApiOptions): Promise<Node> {
     .filter(({ name }) => options.only?.includes(name) ?? true)
     .toSorted((a, b) => compareText(a.name, b.name));
   const events = collectEvents(services);
-  const procedures = proceduresOf(services);
+  const procedures = collectProcedures(services).map(({ procedure }) => procedure);
   const messages = await Promise.all(
     events.flatMap(({ contract }) => contract.versions.map((version) => describeMessage(contract, version))),
   );
@@ -129,16 +134,6 @@ function procedureOperation(action: "send" | "receive", name: string): Node {
       messages: [ref("channels", `${name}.reply`, "messages", "reply")],
     },
   };
-}
-
-function proceduresOf(services: readonly DeclaredService[]): readonly AnyProcedureContract[] {
-  const all = services.flatMap(({ calls = [], procedures = [] }) => [
-    ...calls,
-    ...procedures.map(({ procedure }) => procedure),
-  ]);
-  return [...new Map(all.map((procedure) => [procedure.name, procedure])).values()].toSorted((a, b) =>
-    compareText(a.name, b.name),
-  );
 }
 
 /** Replies go to an address that the caller names with each question. */

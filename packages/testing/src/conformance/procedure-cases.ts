@@ -44,7 +44,9 @@ export const procedureCases: readonly ConformanceCase[] = [
         });
       await Promise.all([scenario.start(server(0)), scenario.start(server(1))]);
       const caller = await startCaller(scenario, Doubled);
-      assert.deepEqual(await caller.call(Doubled, item), { key: "a", n: 8 });
+      // Where leaders are killed, the caller's server may hear late of who answers.
+      const first = await eventually(() => caller.call(Doubled, item));
+      assert.deepEqual(first, { key: "a", n: 8 });
       await Promise.all(Array.from({ length: 100 }, (_, n) => caller.call(Doubled, { key: "a", n })));
       assert.ok(subject.disturbed === true || shares.every((share) => share > 0), `shares of ${shares.join(" and ")}`);
       assert.ok(!traces.has(undefined));

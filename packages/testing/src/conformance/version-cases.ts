@@ -37,7 +37,8 @@ async function takesOver(subject: ConformanceSubject, order: "none" | "key"): Pr
   });
   await scenario.start(after);
   await arrivals.complete(items.length);
-  if (order === "key") {
+  // Another instance took over: that keeps order only where nothing of what was given back gets lost on its way.
+  if (order === "key" && subject.disturbed !== true) {
     arrivals.assertOrderPerKey();
   }
   assert.deepEqual([...attempts], [1], "waiting for a version was counted as an attempt");

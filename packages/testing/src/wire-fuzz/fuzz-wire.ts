@@ -61,7 +61,7 @@ export async function fuzzWire(options: WireFuzzOptions): Promise<WireFuzzResult
   await using service = await run(reader, { transport: transport(), logger, signals: false });
   const connection = await transport().connect({ service: "fuzz", logger });
   await using publisher = await RawPublisher.open(url);
-  const tally = new Tally(connection, `${context.toUpperCase()}`, `dead.reader.items.${context}.>`);
+  const tally = new Tally(connection, context);
   let heapBefore: number | undefined;
   let handledInAll = 0;
   for (let published = 0; published < inputs; ) {
@@ -72,6 +72,7 @@ export async function fuzzWire(options: WireFuzzOptions): Promise<WireFuzzResult
       publisher.publish(message);
     }
     await publisher.flush();
+    await tally.fence(published);
     await tally.settle(expectations, handled);
     handledInAll += handled.size;
     handled.clear();
@@ -101,15 +102,19 @@ class Tally {
   stored = 0;
   deadLetters = 0;
   readonly #connection: TransportConnection;
-  readonly #stream: string;
-  readonly #deadSubject: string;
+  readonly #context: string;
   #nextSequence = 1;
   #nextLetter = 1;
 
-  constructor(connection: TransportConnection, stream: string, deadSubject: string) {
+  constructor(connection: TransportConnection, context: string) {
     this.#connection = connection;
-    this.#stream = stream;
-    this.#deadSubject = deadSubject;
+    this.#context = context;
+  }
+
+  /** A stream takes messages in their order: once this one is confirmed, whatever it took before is stored. */
+  async fence(number: number): Promise<void> {
+    const subject = `${this.#context}.fence.after-${number}`;
+    await this.#connection.publish({ subject, headers: new Map(), body: "{}", messageId: subject, orderKey: "fence" });
   }
 
   async settle(
@@ -143,7 +148,11 @@ class Tally {
 
   async #readStored(): Promise<number[]> {
     const numbers: number[] = [];
-    for await (const { message, storedAt } of this.#connection.stored.read(this.#stream, ">", this.#nextSequence)) {
+    for await (const { message, storedAt } of this.#connection.stored.read(
+      this.#context.toUpperCase(),
+      `${this.#context}.item.>`,
+      this.#nextSequence,
+    )) {
       this.#nextSequence = storedAt.sequence + 1;
       numbers.push(numberOf(message.subject.slice(message.subject.lastIndexOf(".k") + 1)));
     }
@@ -153,7 +162,7 @@ class Tally {
   async #readLetters(letters: Map<number, { code: string; reason: string }>): Promise<void> {
     for await (const letter of this.#connection.stored.read(
       deadLetterStream.name,
-      this.#deadSubject,
+      `dead.reader.items.${this.#context}.>`,
       this.#nextLetter,
     )) {
       this.#nextLetter = letter.storedAt.sequence + 1;
