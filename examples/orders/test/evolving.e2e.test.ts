@@ -67,7 +67,7 @@ describe("the guide's way to version 3", () => {
       readFileSync(new URL("../contracts.lock.json", import.meta.url), "utf8"),
     ) as ContractLock;
     const events = { "orders.placed": committed.events["orders.placed"] };
-    writeFileSync(lockFile, JSON.stringify({ ...committed, events }));
+    writeFileSync(lockFile, JSON.stringify({ ...committed, events, procedures: {} }));
   });
   afterAll(() => rmSync(lockFile));
 
