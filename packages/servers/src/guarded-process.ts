@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 
 /** What the owner tells the guardian, one JSON object a line. */
 export type GuardianOrder =
-  | { readonly order: "start"; readonly command: string; readonly args: readonly string[]; readonly logFile: string }
+  | ({ readonly order: "start" } & StartOrder)
   | { readonly order: "signal"; readonly signal: NodeJS.Signals }
   | { readonly order: "own-folder"; readonly folder: string };
 
@@ -22,6 +22,10 @@ export interface StartOrder {
   readonly args: readonly string[];
   /** Standard output and error of the server are appended here. */
   readonly logFile: string;
+  /** What asks the server to end. Default SIGTERM. */
+  readonly stopSignal?: NodeJS.Signals;
+  /** Who runs it, where that is not this process's own user. */
+  readonly user?: { readonly uid: number; readonly gid: number };
 }
 
 /** What `start` says when somebody ended the guardian from outside. */
@@ -80,7 +84,7 @@ export class GuardedProcess implements AsyncDisposable {
   }
 
   /** Sends a signal and waits for the server's end where the signal ends it. */
-  async end(signal: "SIGTERM" | "SIGKILL"): Promise<void> {
+  async end(signal: "SIGTERM" | "SIGINT" | "SIGKILL"): Promise<void> {
     if (this.#pid === undefined) {
       return;
     }

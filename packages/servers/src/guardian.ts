@@ -7,7 +7,7 @@ import { openSync, rmSync } from "node:fs";
 import { createInterface } from "node:readline";
 import type { GuardianEvent, GuardianOrder } from "./guarded-process.ts";
 
-/** A server that does not end on SIGTERM within this long is killed. */
+/** A server that does not end on its signal within this long is killed. */
 const graceMs = 3_000;
 
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
@@ -18,6 +18,7 @@ process.stdout.on("error", () => undefined);
 
 let server: ChildProcess | undefined;
 let folderToRemove: string | undefined;
+let stopSignal: NodeJS.Signals = "SIGTERM";
 
 const tell = (event: GuardianEvent) => process.stdout.write(`${JSON.stringify(event)}\n`);
 
@@ -34,9 +35,11 @@ orders.on("line", (line) => {
 });
 orders.on("close", endServer);
 
-function start({ command, args, logFile }: Extract<GuardianOrder, { order: "start" }>): void {
+function start(order: Extract<GuardianOrder, { order: "start" }>): void {
+  const { command, args, logFile, user } = order;
+  stopSignal = order.stopSignal ?? "SIGTERM";
   const log = openSync(logFile, "a");
-  const child = spawn(command, args, { stdio: ["ignore", log, log] });
+  const child = spawn(command, args, { stdio: ["ignore", log, log], ...user });
   server = child;
   child.on("spawn", () => tell({ event: "started", pid: child.pid ?? 0 }));
   child.on("error", (error) => {
@@ -62,6 +65,6 @@ function endServer(): void {
     return;
   }
   child.on("exit", finish);
-  child.kill("SIGTERM");
+  child.kill(stopSignal);
   setTimeout(() => child.kill("SIGKILL"), graceMs).unref();
 }

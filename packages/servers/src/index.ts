@@ -12,6 +12,14 @@ export { findFreePorts } from "./free-ports.ts";
 export { type NatsCluster, startNatsCluster } from "./nats-cluster.ts";
 export { type NatsServer, type NatsServerOptions, startNatsServer } from "./nats-server.ts";
 export { natsServerVersion } from "./nats-server-release.ts";
+export { type FoundPostgres, findPostgres, oldestPostgresVersion } from "./postgres/find-postgres.ts";
+export { type PostgresOptions, type PostgresServer, startPostgres } from "./postgres/postgres-server.ts";
+export {
+  findPostgresToTest,
+  type PostgresToTest,
+  type ProvidedPostgres,
+  providePostgres,
+} from "./postgres/provide-postgres.ts";
 export { type ProvidedNats, provideNats } from "./provide-nats.ts";
 export { type FailedAttempt, ServersError } from "./servers-error.ts";
 export { findServersToTest, type ServerToTest } from "./servers-to-test.ts";

@@ -6,6 +6,7 @@ export interface CommandOptions {
   readonly timeoutMs: number;
   readonly env?: NodeJS.ProcessEnv;
   readonly cwd?: string;
+  readonly user?: { readonly uid: number; readonly gid: number };
 }
 
 /** Standard output. Rejects with the end of standard error when the program fails, is missing or takes too long. */
@@ -15,6 +16,7 @@ export function runCommand(command: string, args: readonly string[], options: Co
       env: options.env ?? process.env,
       cwd: options.cwd,
       stdio: ["ignore", "pipe", "pipe"],
+      ...options.user,
     });
     // Not spawn's own time limit: its timer goes on for a program that could not be started.
     const timer = setTimeout(() => child.kill("SIGKILL"), options.timeoutMs);
