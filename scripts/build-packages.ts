@@ -10,6 +10,8 @@ export const packagesInOrder = [
   "contracts",
   "core",
   "nats",
+  "postgres",
+  "postgres",
   "servers",
   "telemetry",
   "journeys",

@@ -14,6 +14,7 @@ const allowed: Readonly<Record<string, Allowed>> = {
   contracts: { source: [] },
   core: { source: ["contracts"], tests: ["testing"] },
   nats: { source: ["contracts", "core"], tests: ["servers", "testing"] },
+  postgres: { source: ["contracts", "core"], tests: ["nats", "servers", "testing"] },
   servers: { source: [], tests: ["testing"] },
   telemetry: { source: [], tests: ["testing"] },
   journeys: { source: ["contracts"] },
@@ -43,7 +44,11 @@ function checkPackage(name: string, { source: ofSource, tests = [] }: Allowed): 
   return files.flatMap((file) => {
     const isTest = file.startsWith("test") || file.includes(".test.");
     const permitted = isTest ? [...ofSource, ...tests] : ofSource;
-    const declared = { ...manifest["dependencies"], ...(isTest ? manifest["devDependencies"] : undefined) };
+    const declared = {
+      ...manifest["dependencies"],
+      ...manifest["peerDependencies"],
+      ...(isTest ? manifest["devDependencies"] : undefined),
+    };
     const source = readFileSync(join(folder, file), "utf8");
     const imports = [...source.matchAll(importPattern)].map(([, from, dynamic]) => from ?? dynamic ?? "");
     return imports.flatMap((target) => {

@@ -72,7 +72,16 @@ function install(tarballs: readonly string[]): void {
   runOrThrow(
     "installing the packages",
     "npm",
-    ["install", "--no-audit", "--no-fund", "--loglevel=error", "--prefer-offline", "--omit=optional", ...tarballs, `zod@${version}`],
+    [
+      "install",
+      "--no-audit",
+      "--no-fund",
+      "--loglevel=error",
+      "--prefer-offline",
+      "--omit=optional",
+      ...tarballs,
+      `zod@${version}`,
+    ],
     outside,
   );
 }

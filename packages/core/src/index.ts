@@ -60,6 +60,14 @@ export {
   type Subscription,
   type SubscriptionOptions,
 } from "./service.ts";
+export type {
+  EventToHandle,
+  SqlTransaction,
+  Store,
+  StoreConnection,
+  StoreOptions,
+  UnitOfWork,
+} from "./store.ts";
 export { createConsoleLogger, type Logger, silentLogger } from "./telemetry/logger.ts";
 export { attributeNames, metricNames, spanEventNames } from "./telemetry/telemetry-names.ts";
 export {

@@ -21,9 +21,10 @@ import type { PublishEntry } from "./publishing/event-batch.ts";
 import { EventPublisher } from "./publishing/event-publisher.ts";
 import { WrittenVersions } from "./publishing/written-versions.ts";
 import type { CancelSchedule, Publish, PublishAll, Service } from "./service.ts";
+import type { SqlTransaction, Store, StoreConnection } from "./store.ts";
 import { createConsoleLogger, type Logger } from "./telemetry/logger.ts";
 import { Tracing } from "./telemetry/tracing.ts";
-import type { ConsumptionHealth, Topology, Transport, TransportConnection } from "./transport.ts";
+import type { ConsumptionHealth, OutgoingMessage, Topology, Transport, TransportConnection } from "./transport.ts";
 
 export interface RunOptions<Type extends string = string> {
   readonly transport: Transport;
@@ -32,6 +33,10 @@ export interface RunOptions<Type extends string = string> {
    * Needs downcasts. Default: the newest of each.
    */
   readonly publishVersions?: { readonly [Event in Type]?: number };
+  /**
+   * The database of the service: handlers get `context.tx`, and what they publish commits with it. Default: none.
+   */
+  readonly store?: Store;
   /** A Pino instance, or anything with its methods. Default: JSON lines on standard output. */
   readonly logger?: Logger;
   /** Stop on SIGTERM and SIGINT; a second signal ends the process at once. Default true. */
@@ -62,6 +67,11 @@ export interface RunningService<
   readonly publish: Publish<Published>;
   readonly publishAll: PublishAll<Published>;
   readonly cancelSchedule: CancelSchedule<Published>;
+  /**
+   * A transaction for what no handled event caused: pass it to `publish` as `transaction`, and the event is published when
+   * all of it has committed. Tried again after conflicts. @throws STORE_MISSING, STORE_UNAVAILABLE
+   */
+  readonly transaction: <Result>(work: (tx: SqlTransaction) => Result | Promise<Result>) => Promise<Result>;
   /** Asks another service and waits for its answer. Declared procedures only. */
   readonly call: Call<Called>;
   health(): ServiceHealth;
@@ -100,7 +110,16 @@ export async function run<Published extends AnyEventContract, Called extends Any
   const connection = await transport.connect({ service: service.name, logger });
   const tracing = new Tracing(connection.peer);
   const { name, publishes } = service;
-  const publisher = new EventPublisher({ service: name, publishes, written, connection, tracing, clock });
+  let store: StoreConnection | undefined;
+  const publisher = new EventPublisher({
+    service: name,
+    publishes,
+    written,
+    connection,
+    store: () => store,
+    tracing,
+    clock,
+  });
   const client = new ProcedureClient({ service: name, calls: service.calls, connection, tracing });
   const { procedures } = service;
   const server = new ProcedureServer({
@@ -113,18 +132,21 @@ export async function run<Published extends AnyEventContract, Called extends Any
     clock,
     logger,
   });
-  const runnersByName = new Map(
-    service.subscriptions.map((subscription) => [
-      subscription.name,
-      createRunner({ service: name, subscription, connection, publisher, client, tracing, clock, logger }),
-    ]),
-  );
-  const runners = [...runnersByName.values()];
+  let runnersByName: ReadonlyMap<string, Runner>;
+  let runners: readonly Runner[];
   try {
     requireFleetPause(service, connection);
     await connection.provision(topologyOf(service));
+    const publish = (message: OutgoingMessage) => connection.publish(message);
+    store = await options.store?.connect({ service: name, logger, publish });
+    const parts = { service: name, store, connection, publisher, client, tracing, clock, logger };
+    runnersByName = new Map(
+      service.subscriptions.map((subscription) => [subscription.name, createRunner({ ...parts, subscription })]),
+    );
+    runners = [...runnersByName.values()];
     await Promise.all([server.start(), ...runners.map((runner) => runner.start())]);
   } catch (error) {
+    await store?.close();
     await connection.close();
     throw error;
   }
@@ -144,6 +166,7 @@ export async function run<Published extends AnyEventContract, Called extends Any
       ...runners.map((runner) => runner.stop(shutdownGraceMs)),
     ]);
     publisher.stop();
+    await store?.close();
     await connection.close();
     phase = "stopped";
     logger.info({}, "stopped");
@@ -163,18 +186,26 @@ export async function run<Published extends AnyEventContract, Called extends Any
       publisher.publish(contract, data, options) as Promise<EventEnvelope<typeof contract.type>>,
     publishAll: (events, options) => publisher.publishAll(events as readonly PublishEntry[], options),
     cancelSchedule: (contract, name) => publisher.cancelSchedule(contract, name),
+    transaction: async (work) => {
+      if (store === undefined) {
+        throw new ThroughlineError("STORE_MISSING", `Service "${name}" runs without a store.`);
+      }
+      return await store.transaction(({ tx }) => work(tx));
+    },
     call: (procedure, request, options) => client.call(procedure, request, options) as never,
     health: () => {
       const subscriptions = Object.fromEntries(runners.map((runner) => [runner.durable, runner.health()]));
       const transportHealth = connection.health();
+      const storeProblem = store?.problem();
       const problems = [
+        ...(storeProblem === undefined ? [] : [storeProblem]),
         ...(transportHealth.problem === undefined ? [] : [transportHealth.problem]),
         ...Object.entries(subscriptions).flatMap(([durable, { problem }]) =>
           problem ? [`${durable}: ${problem}`] : [],
         ),
       ];
       const pulling = Object.values(subscriptions).every((subscription) => subscription.pulling);
-      const ready = transportHealth.connected && pulling;
+      const ready = transportHealth.connected && pulling && storeProblem === undefined;
       return { status: phase === "running" ? (ready ? "ready" : "degraded") : phase, problems, subscriptions };
     },
     stop,

@@ -15,6 +15,7 @@ import {
 import { definePolicy, type Policy, type PolicyOptions } from "./policies/policy.ts";
 import type { Call } from "./procedures/procedure-client.ts";
 import type { PublishAllOptions, PublishOptions } from "./publishing/publish-options.ts";
+import type { SqlTransaction } from "./store.ts";
 import type { Logger } from "./telemetry/logger.ts";
 
 /** What a handler is given beside the data. */
@@ -35,10 +36,16 @@ export interface HandlerContext<
   readonly signal: AbortSignal;
   /** Carries the service's name, and event, correlation and trace ids. */
   readonly log: Logger;
+  /**
+   * The transaction of this attempt, where the service runs with a store: what happens in it, what is published, and that
+   * the event was handled commit together, once. @throws STORE_MISSING without a store
+   */
+  readonly tx: SqlTransaction;
   /** The event's headers as they came, names in lower case: what the publisher added is among them. */
   readonly headers: WireHeaders;
   /**
-   * Publishes an event that this one caused; resolves once it is stored. Its id is derived from this event's, so a
+   * Publishes an event that this one caused; resolves once it is stored, or, with a store, once it is part of the
+   * transaction. Its id is derived from this event's, so a
    * repeated attempt repeats the id and the stream keeps one.
    * @throws BUS_EVENT_UNDECLARED, CONTRACT_DATA_INVALID, NATS_PUBLISH_REJECTED
    */

@@ -38,6 +38,10 @@ export type ErrorCode =
   | "BUS_CALL_CANCELLED"
   | "BUS_FILTER_INVALID"
   | "BUS_REDRIVE_UNKNOWN"
+  | "STORE_MISSING"
+  | "STORE_CONFLICT"
+  | "STORE_UNAVAILABLE"
+  | "STORE_TRANSACTION_INVALID"
   | "NATS_UNREACHABLE"
   | "NATS_UNAUTHORIZED"
   | "NATS_SERVER_UNSUPPORTED"
@@ -164,6 +168,22 @@ export const errorCodes: Readonly<Record<ErrorCode, ErrorCodeEntry>> = {
   BUS_REDRIVE_UNKNOWN: {
     retryable: false,
     remedy: "Take the job's id from the audit; a redrive of the same filter begins a new job.",
+  },
+  STORE_MISSING: {
+    retryable: false,
+    remedy: "Run the service with a store: run(service, { transport: nats(), store: postgres() }).",
+  },
+  STORE_CONFLICT: {
+    retryable: true,
+    remedy: "Nothing was committed, and it is tried again. Seen often: lock rows in the same order everywhere.",
+  },
+  STORE_UNAVAILABLE: {
+    retryable: true,
+    remedy: "Check that Postgres runs at this address (DATABASE_URL) and takes more connections.",
+  },
+  STORE_TRANSACTION_INVALID: {
+    retryable: false,
+    remedy: "Pass an open transaction of pg, postgres.js, Kysely, Drizzle or PGlite, of the service's own database.",
   },
   NATS_UNREACHABLE: {
     retryable: true,

@@ -6,6 +6,7 @@ import type { Clock } from "../clock.ts";
 import type { ProcedureClient } from "../procedures/procedure-client.ts";
 import type { EventPublisher } from "../publishing/event-publisher.ts";
 import type { Fence, Subscription } from "../service.ts";
+import type { StoreConnection } from "../store.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import { recordFailure, type Tracing } from "../telemetry/tracing.ts";
 import { AttemptContext, type AttemptParts, callHandler, type ReadableEvent, readDelivery } from "./event-handling.ts";
@@ -13,6 +14,8 @@ import type { Handling } from "./handling.ts";
 
 export interface AttemptRunnerParts {
   readonly subscription: Subscription;
+  /** Where handlers work in transactions. */
+  readonly store?: StoreConnection | undefined;
   readonly publisher: EventPublisher;
   readonly client: ProcedureClient;
   readonly tracing: Tracing;
@@ -35,10 +38,11 @@ export class AttemptRunner {
   readonly #shared: AttemptParts;
 
   constructor(parts: AttemptRunnerParts, listener: AttemptListener) {
-    const { subscription, publisher, client, clock, logger, ownership } = parts;
+    const { subscription, store, publisher, client, clock, logger, ownership } = parts;
     this.#parts = parts;
     this.#listener = listener;
-    this.#shared = { durable: subscription.durable, publisher, client, clock, logger, fence: ownership?.fence };
+    const { durable } = subscription;
+    this.#shared = { durable, store, publisher, client, clock, logger, fence: ownership?.fence };
   }
 
   readonly run = (handling: Handling): void => {
@@ -79,14 +83,14 @@ export class AttemptRunner {
   }
 
   #handle(handling: Handling, { envelope, data }: ReadableEvent, span: Span): void {
-    const { subscription, tracing, clock } = this.#parts;
+    const { subscription, store, tracing, clock } = this.#parts;
     const { message } = handling.delivery;
     tracing.describeProcess(span, envelope, message.body.length);
     const deadlineMs = clock.now() + subscription.policy.timeoutMs;
     const context = new AttemptContext(this.#shared, envelope, handling, deadlineMs, span);
     handling.running = context;
     try {
-      const result = callHandler(subscription, data, context);
+      const result = callHandler(subscription, data, context, store, () => handling.running === context);
       if (isPromiseLike(result)) {
         result.then(
           () => this.#succeeded(handling, context),

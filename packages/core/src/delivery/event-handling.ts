@@ -17,6 +17,7 @@ import type { ProcedureClient } from "../procedures/procedure-client.ts";
 import type { PublishEntry } from "../publishing/event-batch.ts";
 import type { EventPublisher, PublishingCause } from "../publishing/event-publisher.ts";
 import type { Fence, HandlerContext, Subscription } from "../service.ts";
+import type { SqlTransaction, StoreConnection, UnitOfWork } from "../store.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import { contextOfSpan, runInContext } from "../telemetry/tracing.ts";
 import type { Delivery } from "../transport.ts";
@@ -94,6 +95,7 @@ async function readUnversioned(contract: AnyEventContract, received: ReceivedEve
 
 /** What all attempts of one subscription share. */
 export interface AttemptParts {
+  readonly store: StoreConnection | undefined;
   readonly client: ProcedureClient;
   readonly clock: Clock;
   readonly fence: Fence | undefined;
@@ -115,6 +117,7 @@ export class AttemptContext implements HandlerContext, PublishingCause {
   #controller: AbortController | undefined = undefined;
   #log: Logger | undefined = undefined;
   #published: Map<string, number> | undefined = undefined;
+  #unit: UnitOfWork | undefined = undefined;
 
   constructor(parts: AttemptParts, event: EventEnvelope, handling: Handling, deadlineMs: number, span: Span) {
     this.#parts = parts;
@@ -129,6 +132,22 @@ export class AttemptContext implements HandlerContext, PublishingCause {
 
   get fence(): Fence | undefined {
     return this.#parts.fence;
+  }
+
+  get tx(): SqlTransaction {
+    if (this.#unit === undefined) {
+      throw new ThroughlineError("STORE_MISSING", `${this.#parts.durable} has no transaction.`);
+    }
+    return this.#unit.tx;
+  }
+
+  get unit(): UnitOfWork | undefined {
+    return this.#unit;
+  }
+
+  /** From here on the handler works in this transaction. */
+  join(unit: UnitOfWork): void {
+    this.#unit = unit;
   }
 
   get durable(): string {
@@ -185,9 +204,28 @@ export class AttemptContext implements HandlerContext, PublishingCause {
   }
 }
 
-/** Calls the handler with the attempt's span active, and so that calls of policies know that they run inside of it. */
-export function callHandler(subscription: Subscription, data: unknown, context: AttemptContext): unknown {
+/**
+ * Calls the handler with the attempt's span active, and so that calls of policies know that they run inside of it. With a
+ * store it runs in a transaction, and not at all when the event was handled before.
+ */
+export function callHandler(
+  subscription: Subscription,
+  data: unknown,
+  context: AttemptContext,
+  store: StoreConnection | undefined,
+  isCurrent: () => boolean,
+): unknown {
+  const handle = () => subscription.handler(data, context);
   return handlingScope.run(context, () =>
-    runInContext(contextOfSpan(context.span), () => subscription.handler(data, context)),
+    runInContext(contextOfSpan(context.span), () => {
+      if (store === undefined) {
+        return handle();
+      }
+      const { durable, fence, signal, event } = context;
+      return store.handle({ durable, eventId: event.id, fence, signal, isCurrent }, (unit) => {
+        context.join(unit);
+        return handle();
+      });
+    }),
   );
 }

@@ -38,6 +38,10 @@ export function decideFailureOutcome(policy: PolicyParts, failed: FailedAttempt,
   if (kind === "expected") {
     return { kind: "done" };
   }
+  if (isOfStore(failed.error)) {
+    const bound = storeRetryMs[failed.error.code as keyof typeof storeRetryMs];
+    return { kind: "retry", delayMs: Math.round(bound * (0.5 + random / 2)), counted: false };
+  }
   const delayMs = retryDelayMs(policy.retry, failed.attempt, random);
   const openForMs = circuitOpenForMs(failed.error);
   if (openForMs !== undefined) {
@@ -47,6 +51,13 @@ export function decideFailureOutcome(policy: PolicyParts, failed: FailedAttempt,
     return { kind: "retry", delayMs, counted: true };
   }
   return policy.onExhausted === "drop" ? { kind: "drop" } : { kind: "dead-letter", reason: "attempts-exhausted" };
+}
+
+/** Nothing was committed and the handler is not to blame: somebody else was quicker, or the database is away. */
+const storeRetryMs = { STORE_CONFLICT: 100, STORE_UNAVAILABLE: 2_000 } as const;
+
+function isOfStore(error: Error): error is ThroughlineError {
+  return error instanceof ThroughlineError && error.code in storeRetryMs;
 }
 
 function isNewerThanKnown(error: Error): boolean {

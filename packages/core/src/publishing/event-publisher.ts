@@ -12,6 +12,7 @@ import {
   writeEventHeaders,
 } from "@throughline/contracts";
 import type { Clock } from "../clock.ts";
+import type { StoreConnection, UnitOfWork } from "../store.ts";
 import { contextOfSpan, recordFailure, type Tracing, traceHeadersOf } from "../telemetry/tracing.ts";
 import type { OutgoingMessage, TransportConnection } from "../transport.ts";
 import { batchIncomplete, type PublishEntry, requireAtomicBatch } from "./event-batch.ts";
@@ -27,6 +28,8 @@ export interface PublishingCause {
   readonly attempt: number;
   readonly receivedAtMs: number;
   readonly span: Span;
+  /** The transaction that the handling works in, where it does. */
+  readonly unit?: UnitOfWork | undefined;
   /** How often this attempt has published this type and key before. */
   countOf(subject: string): number;
 }
@@ -50,6 +53,7 @@ export class EventPublisher {
   readonly #declared: ReadonlySet<AnyEventContract>;
   readonly #written: WrittenVersions;
   readonly #connection: TransportConnection;
+  readonly #store: () => StoreConnection | undefined;
   readonly #tracing: Tracing;
   readonly #clock: Clock;
   #stopped = false;
@@ -61,6 +65,7 @@ export class EventPublisher {
     readonly publishes: readonly AnyEventContract[];
     readonly written: WrittenVersions;
     readonly connection: TransportConnection;
+    readonly store?: () => StoreConnection | undefined;
     readonly tracing: Tracing;
     readonly clock: Clock;
   }) {
@@ -69,6 +74,7 @@ export class EventPublisher {
     this.#declared = new Set(parts.publishes);
     this.#written = parts.written;
     this.#connection = parts.connection;
+    this.#store = parts.store ?? (() => undefined);
     this.#tracing = parts.tracing;
     this.#clock = parts.clock;
   }
@@ -156,10 +162,27 @@ export class EventPublisher {
   ): Promise<EventEnvelope> {
     try {
       const { envelope, message } = this.#prepare(event, options, span, cause);
-      return confirm(this.#connection.publish(message), envelope, span);
+      return confirm(this.#handOver(message, options, cause), envelope, span);
     } catch (error) {
       return failSpan(span, error);
     }
+  }
+
+  /** In a transaction where there is one, else at the broker. */
+  #handOver(
+    message: OutgoingMessage,
+    options: PublishOptions | undefined,
+    cause: PublishingCause | undefined,
+  ): Promise<unknown> {
+    if (options?.transaction !== undefined) {
+      const store = this.#store();
+      if (store === undefined) {
+        throw new ThroughlineError("STORE_MISSING", `Service "${this.#service}" has no outbox to publish through.`);
+      }
+      return store.enqueue(options.transaction, [message]);
+    }
+    const unit = options?.direct === true ? undefined : cause?.unit;
+    return unit === undefined ? this.#connection.publish(message) : unit.enqueue(message);
   }
 
   async #publishAtomically(entries: readonly PublishEntry[], cause?: PublishingCause): Promise<EventEnvelope[]> {
@@ -176,7 +199,11 @@ export class EventPublisher {
         this.#prepare(event, entries[index]?.[2], spans[index] as Span, cause),
       );
       batchSpan = this.#tracing.startSendBatch((entries[0] as PublishEntry)[0].context, spans, parent);
-      await this.#connection.publishAtomically(prepared.map(({ message }) => message));
+      const messages = prepared.map(({ message }) => message);
+      const unit = cause?.unit;
+      await (unit === undefined
+        ? this.#connection.publishAtomically(messages)
+        : Promise.all(messages.map((message) => unit.enqueue(message))));
       return prepared.map(({ envelope }) => envelope);
     } catch (error) {
       for (const span of spans) {

@@ -16,6 +16,13 @@ export interface PublishOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** Publish later, or again and again. Default: now. */
   readonly schedule?: Schedule;
+  /**
+   * Publish when this transaction of yours commits, and not at all if it does not: one of `pg`, postgres.js, Kysely, Drizzle
+   * or PGlite. Needs a store. Handlers of a service with a store publish within theirs without saying so.
+   */
+  readonly transaction?: object;
+  /** In a handler with a store: publish now, whatever becomes of the transaction. Default false. */
+  readonly direct?: boolean;
 }
 
 export interface PublishAllOptions {

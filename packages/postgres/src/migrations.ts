@@ -1,0 +1,91 @@
+// The tables of this package, made and changed by versioned steps. Any number of instances may begin at once: one does it,
+// the others wait and find it done.
+
+import { type ConnectionPool, withClient } from "./connection-pool.ts";
+
+/** Keys spread over so many lanes; a relay works on some of them at a time. */
+export const laneCount = 64;
+/** The first of two numbers of advisory locks, so that ours are nobody else's. */
+const lockSpace = 7_461_001;
+
+const steps: readonly ((schema: string) => string)[] = [
+  (schema) => `
+create table ${schema}.outbox (
+  position bigint generated always as identity primary key,
+  lane smallint not null,
+  subject text not null,
+  order_key text not null,
+  message_id text not null,
+  headers json not null,
+  body text not null,
+  schedule json,
+  created_at timestamptz not null default clock_timestamp(),
+  sent_at timestamptz,
+  stream_sequence bigint,
+  failure text
+);
+create index outbox_waiting on ${schema}.outbox (lane, position) where sent_at is null and failure is null;
+create index outbox_sent on ${schema}.outbox (sent_at) where sent_at is not null;
+create table ${schema}.outbox_lanes (lane smallint primary key);
+insert into ${schema}.outbox_lanes select generate_series(0, ${laneCount - 1});
+create table ${schema}.inbox (
+  durable text not null,
+  event_id text not null,
+  handled_at timestamptz not null default clock_timestamp(),
+  primary key (durable, event_id)
+);
+create index inbox_handled on ${schema}.inbox (handled_at);
+create table ${schema}.fences (
+  durable text not null,
+  partition integer not null,
+  token bigint not null,
+  primary key (durable, partition)
+);
+-- Transactions that write for the same key wait for each other from here to their commit: positions of a key follow the
+-- order of the commits.
+create function ${schema}.enqueue(messages json) returns void language plpgsql as $$
+declare
+  key_hash integer;
+begin
+  for key_hash in select distinct hashtext(m.key) from json_to_recordset(messages) as m(key text) order by 1 loop
+    perform pg_advisory_xact_lock(${lockSpace + 1}, key_hash);
+  end loop;
+  insert into ${schema}.outbox (lane, subject, order_key, message_id, headers, body, schedule)
+    select hashtext(m.key) & ${laneCount - 1}, m.subject, m.key, m.id, m.headers, m.body, m.schedule
+    from json_to_recordset(messages) as m(subject text, key text, id text, headers json, body text, schedule json);
+  perform pg_notify('${schema}_outbox', '');
+end
+$$;`,
+];
+
+const schemaName = /^[a-z_][a-z0-9_]{0,40}$/;
+
+/** The name goes into statements as it is. @throws TypeError */
+export function requireSchemaName(schema: string): string {
+  if (!schemaName.test(schema)) {
+    throw new TypeError(`"${schema}" is no name for a schema: lower-case letters, digits and underscores`);
+  }
+  return schema;
+}
+
+/** Brings the schema up to date; each step commits with the note that it was done. */
+export async function migrate(pool: ConnectionPool, schema: string): Promise<void> {
+  await withClient(pool, async (client) => {
+    await client.query("begin");
+    await client.query("select pg_advisory_xact_lock($1, hashtext($2))", [lockSpace, schema]);
+    await client.query(`create schema if not exists ${schema}`);
+    await client.query(
+      `create table if not exists ${schema}.migrations (
+        version integer primary key, applied_at timestamptz not null default clock_timestamp())`,
+    );
+    const { rows } = await client.query<{ version: number }>(`select version from ${schema}.migrations`);
+    const done = new Set(rows.map(({ version }) => version));
+    for (const [index, step] of steps.entries()) {
+      if (!done.has(index + 1)) {
+        await client.query(step(schema));
+        await client.query(`insert into ${schema}.migrations (version) values ($1)`, [index + 1]);
+      }
+    }
+    await client.query("commit");
+  });
+}

@@ -1,0 +1,223 @@
+// Publishes what has committed, in the order of the commits for each key. Any number of relays share the work: each takes
+// some lanes for as long as one transaction lasts, so a relay that dies leaves nothing locked.
+
+import type { Logger, StoreOptions } from "@throughline/core";
+import { type ConnectionPool, ignoreError, type PooledClient, withClient } from "./connection-pool.ts";
+import { laneCount } from "./migrations.ts";
+import { type OutboxRow, toMessage } from "./outbox-writer.ts";
+
+export interface RelayOptions {
+  readonly pool: ConnectionPool;
+  readonly schema: string;
+  readonly publish: StoreOptions["publish"];
+  readonly logger: Logger;
+  /** Told how many wait and for how long the oldest has, while any do. */
+  readonly onBacklog: (backlog: Backlog) => void;
+}
+
+export interface Backlog {
+  readonly waiting: number;
+  readonly oldestMs: number;
+}
+
+const batchRows = 1_000;
+const lanesAtOnce = 16;
+/** The net under LISTEN: nothing waits for longer than this unseen. */
+const pollMs = 1_000;
+const errorPauseMs = 1_000;
+const backlogEveryMs = 5_000;
+/** Enough to tell that many wait, without counting them all. */
+const countUpTo = 100_000;
+
+export class OutboxRelay {
+  readonly #options: RelayOptions;
+  #isStopped = false;
+  #isWoken = false;
+  #wake: () => void = () => undefined;
+  #listener: PooledClient | undefined;
+  #firstLane = 0;
+  #nextBacklogMs = 0;
+  #problem: string | undefined;
+  #ended: Promise<void> = Promise.resolve();
+
+  constructor(options: RelayOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#ended = this.#run();
+  }
+
+  /** Something has committed. */
+  readonly wake = (): void => {
+    this.#isWoken = true;
+    this.#wake();
+  };
+
+  get problem(): string | undefined {
+    return this.#problem;
+  }
+
+  /** Publishes what it has begun, and no more. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.wake();
+    await this.#ended;
+    this.#dropListener();
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#isStopped) {
+      this.#isWoken = false;
+      try {
+        await this.#listen();
+        await this.#publishWaiting();
+        await this.#reportBacklog();
+        this.#problem = undefined;
+        await this.#rest(pollMs);
+      } catch (error) {
+        this.#problem = `the outbox is not published: ${error instanceof Error ? error.message : String(error)}`;
+        this.#options.logger.warn({ err: error }, "the outbox cannot be published at the moment; it is tried again");
+        this.#dropListener();
+        this.#isWoken = false;
+        await this.#rest(errorPauseMs);
+      }
+    }
+  }
+
+  async #rest(ms: number): Promise<void> {
+    if (this.#isWoken || this.#isStopped) {
+      return;
+    }
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#wake = () => undefined;
+  }
+
+  async #listen(): Promise<void> {
+    if (this.#listener !== undefined) {
+      return;
+    }
+    const { pool, schema } = this.#options;
+    const client = await pool.connect();
+    this.#listener = client;
+    client.on("notification", this.wake);
+    client.on("error", this.#onListenerLost);
+    client.on("end", this.#onListenerLost);
+    await client.query(`listen ${schema}_outbox`);
+  }
+
+  readonly #onListenerLost = (): void => {
+    this.#dropListener();
+    this.wake();
+  };
+
+  #dropListener(): void {
+    const client = this.#listener;
+    this.#listener = undefined;
+    if (client !== undefined) {
+      client.removeListener("notification", this.wake);
+      client.removeListener("end", this.#onListenerLost);
+      client.on("error", ignoreError);
+      client.removeListener("error", this.#onListenerLost);
+      client.release(true);
+    }
+  }
+
+  /** Goes round the lanes until a whole round has found nothing. */
+  async #publishWaiting(): Promise<void> {
+    for (let empty = 0; empty < laneCount / lanesAtOnce && !this.#isStopped; ) {
+      if (empty === 0 && !(await this.#anyWaiting())) {
+        return;
+      }
+      const published = await this.#publishBatch(this.#firstLane);
+      if (published < batchRows) {
+        this.#firstLane = (this.#firstLane + lanesAtOnce) % laneCount;
+      }
+      empty = published === 0 ? empty + 1 : 0;
+    }
+  }
+
+  async #anyWaiting(): Promise<boolean> {
+    const { schema } = this.#options;
+    const { rows } = await this.#query<{ any: boolean }>(
+      `select exists (select from ${schema}.outbox where sent_at is null and failure is null) as any`,
+    );
+    return rows[0]?.any === true;
+  }
+
+  /** What one relay takes no other sees until this transaction ends. Resolves with how many rows there were. */
+  async #publishBatch(firstLane: number): Promise<number> {
+    const { pool, schema } = this.#options;
+    return await withClient(pool, async (client) => {
+      await client.query("begin");
+      const lanes = await client.query<{ lane: number }>(
+        `select lane from ${schema}.outbox_lanes where lane >= $1 and lane < $2 for update skip locked`,
+        [firstLane, firstLane + lanesAtOnce],
+      );
+      const { rows } = await client.query<OutboxRow>(
+        `select position, subject, order_key, message_id, headers, body, schedule from ${schema}.outbox
+         where sent_at is null and failure is null and lane = any($1::smallint[]) order by position limit ${batchRows}`,
+        [lanes.rows.map(({ lane }) => lane)],
+      );
+      await this.#publishRows(client, rows);
+      await client.query("commit");
+      return rows.length;
+    });
+  }
+
+  /** The publisher keeps the order of each key. What the stream refuses for good is set aside, with the reason. */
+  async #publishRows(client: PooledClient, rows: readonly OutboxRow[]): Promise<void> {
+    const { schema, publish, logger } = this.#options;
+    const results = await Promise.allSettled(rows.map((row) => publish(toMessage(row))));
+    const sent: { position: string; sequence: number }[] = [];
+    for (const [index, result] of results.entries()) {
+      const { position, subject } = rows[index] as OutboxRow;
+      if (result.status === "fulfilled") {
+        sent.push({ position, sequence: result.value.sequence });
+      } else if ((result.reason as { retryable?: boolean }).retryable === false) {
+        logger.error({ err: result.reason, subject, position }, "the stream refuses an event of the outbox for good");
+        await client.query(`update ${schema}.outbox set failure = $2 where position = $1`, [
+          position,
+          String(result.reason),
+        ]);
+      }
+    }
+    if (sent.length > 0) {
+      await client.query(
+        `update ${schema}.outbox set sent_at = clock_timestamp(), stream_sequence = done.sequence
+         from unnest($1::bigint[], $2::bigint[]) as done(position, sequence) where outbox.position = done.position`,
+        [sent.map(({ position }) => position), sent.map(({ sequence }) => sequence)],
+      );
+    }
+    const waiting = results.find(
+      (result) => result.status === "rejected" && (result.reason as { retryable?: boolean }).retryable !== false,
+    );
+    if (waiting !== undefined && sent.length === 0) {
+      throw (waiting as PromiseRejectedResult).reason;
+    }
+  }
+
+  async #reportBacklog(): Promise<void> {
+    const now = Date.now();
+    if (now < this.#nextBacklogMs) {
+      return;
+    }
+    this.#nextBacklogMs = now + backlogEveryMs;
+    const { schema, onBacklog } = this.#options;
+    const { rows } = await this.#query<{ waiting: string; oldest: number | null }>(
+      `select count(*) as waiting, extract(epoch from clock_timestamp() - min(created_at)) * 1000 as oldest
+       from (select created_at from ${schema}.outbox where sent_at is null and failure is null limit ${countUpTo}) as some`,
+    );
+    onBacklog({ waiting: Number(rows[0]?.waiting ?? 0), oldestMs: Number(rows[0]?.oldest ?? 0) });
+  }
+
+  async #query<Row>(text: string): Promise<{ readonly rows: readonly Row[] }> {
+    return await withClient(this.#options.pool, (client) => client.query<Row>(text));
+  }
+}

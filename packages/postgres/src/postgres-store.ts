@@ -1,0 +1,303 @@
+// The store on Postgres: one transaction for what a handler does, what it publishes, and that it handled the event.
+
+import { metrics } from "@opentelemetry/api";
+import { ThroughlineError } from "@throughline/contracts";
+import type {
+  EventToHandle,
+  OutgoingMessage,
+  SqlTransaction,
+  Store,
+  StoreConnection,
+  StoreOptions,
+  UnitOfWork,
+} from "@throughline/core";
+import { type ConnectionPool, createPool, ignoreError, type PooledClient } from "./connection-pool.ts";
+import { migrate, requireSchemaName } from "./migrations.ts";
+import { type Backlog, OutboxRelay } from "./outbox-relay.ts";
+import { writeToOutbox } from "./outbox-writer.ts";
+import { startCleaning } from "./retention.ts";
+import { translateError } from "./sql-errors.ts";
+import { transactionOf } from "./transaction-forms.ts";
+
+export interface PostgresOptions {
+  /** Address of the service's own database. Default: `DATABASE_URL`. */
+  readonly url?: string;
+  /** A pool of `pg` instead; it stays open when the service stops. */
+  readonly pool?: object;
+  /** Connections of a pool that is made here. Default 20; one of them listens, one relays. */
+  readonly poolSize?: number;
+  /** The schema that outbox and inbox live in. Default `throughline`. */
+  readonly schema?: string;
+  /** Whether this process publishes what waits in the outbox. Default true. */
+  readonly relay?: boolean;
+  /** How long sent events are kept, to be compared with the streams. Default 24 hours. */
+  readonly keepSentMs?: number;
+  /**
+   * How long it is known that an event was handled. An event that comes again later than that is handled again. Default 7
+   * days.
+   */
+  readonly keepHandledMs?: number;
+}
+
+const dayMs = 86_400_000;
+const transactionTries = 6;
+/** Another attempt at the same event is waited for so long, and then for the broker to bring it again. */
+const inboxLockMs = 5_000;
+/** Older than this, and the service is not well. */
+const lateMs = 60_000;
+
+/** The store of a service. Its tables are made and kept up to date by itself. */
+export function postgres(options: PostgresOptions = {}): Store {
+  const schema = requireSchemaName(options.schema ?? "throughline");
+  return {
+    async connect(storeOptions) {
+      const url = options.url ?? process.env["DATABASE_URL"];
+      if (options.pool === undefined && !url) {
+        throw new ThroughlineError("STORE_UNAVAILABLE", "No database is named: neither `url` nor DATABASE_URL is set.");
+      }
+      const pool =
+        (options.pool as ConnectionPool | undefined) ??
+        (await createPool(url as string, storeOptions.service, options.poolSize ?? 20));
+      const connection = new PostgresStore(pool, schema, options, storeOptions);
+      try {
+        await migrate(pool, schema);
+      } catch (error) {
+        await connection.close();
+        throw translateError(error);
+      }
+      connection.start();
+      return connection;
+    },
+  };
+}
+
+class PostgresStore implements StoreConnection {
+  readonly #pool: ConnectionPool;
+  readonly #schema: string;
+  readonly #options: PostgresOptions;
+  readonly #store: StoreOptions;
+  readonly #relay: OutboxRelay | undefined;
+  #backlog: Backlog = { waiting: 0, oldestMs: 0 };
+  #endCleaning: () => void = () => undefined;
+
+  constructor(pool: ConnectionPool, schema: string, options: PostgresOptions, store: StoreOptions) {
+    this.#pool = pool;
+    this.#schema = schema;
+    this.#options = options;
+    this.#store = store;
+    const { publish, logger } = store;
+    if (options.relay !== false) {
+      const onBacklog = (backlog: Backlog) => {
+        this.#backlog = backlog;
+      };
+      this.#relay = new OutboxRelay({ pool, schema, publish, logger, onBacklog });
+    }
+    pool.on("error", (error) => logger.warn({ err: error }, "a connection to Postgres was lost"));
+  }
+
+  start(): void {
+    const { keepSentMs = dayMs, keepHandledMs = 7 * dayMs } = this.#options;
+    const { logger, service } = this.#store;
+    this.#relay?.start();
+    this.#endCleaning = startCleaning({ pool: this.#pool, schema: this.#schema, logger, keepSentMs, keepHandledMs });
+    const meter = metrics.getMeter("@throughline/postgres");
+    const attributes = { "service.name": service };
+    meter
+      .createObservableGauge("throughline.outbox.waiting", { description: "Events not published yet", unit: "{event}" })
+      .addCallback((result) => result.observe(this.#backlog.waiting, attributes));
+    meter
+      .createObservableGauge("throughline.outbox.oldest", { description: "Age of the oldest of them", unit: "ms" })
+      .addCallback((result) => result.observe(this.#backlog.oldestMs, attributes));
+  }
+
+  async handle(event: EventToHandle, work: (unit: UnitOfWork) => unknown): Promise<"committed" | "handled-before"> {
+    return await this.#inTransaction(event.signal, async (client, unit) => {
+      if (!(await this.#beginHandling(client, event))) {
+        return "handled-before";
+      }
+      await work(unit);
+      if (!event.isCurrent()) {
+        throw new ThroughlineError(
+          "STORE_CONFLICT",
+          `The attempt at ${event.eventId} is over; nothing of it is committed.`,
+        );
+      }
+      return "committed";
+    });
+  }
+
+  async transaction<Result>(work: (unit: UnitOfWork) => Result | Promise<Result>): Promise<Result> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#inTransaction(undefined, async (client, unit) => {
+          await client.query("begin");
+          return await work(unit);
+        });
+      } catch (error) {
+        const isConflict = error instanceof ThroughlineError && error.code === "STORE_CONFLICT";
+        if (!isConflict || attempt === transactionTries) {
+          throw error;
+        }
+        await new Promise((resolve) => setTimeout(resolve, Math.random() * 10 * 2 ** attempt));
+      }
+    }
+  }
+
+  async enqueue(transaction: object, messages: readonly OutgoingMessage[]): Promise<void> {
+    await writeToOutbox(transactionOf(transaction), this.#schema, messages);
+  }
+
+  problem(): string | undefined {
+    const { waiting, oldestMs } = this.#backlog;
+    return (
+      this.#relay?.problem ??
+      (oldestMs > lateMs
+        ? `${waiting} events wait in the outbox, the oldest for ${Math.round(oldestMs / 1_000)} s`
+        : undefined)
+    );
+  }
+
+  async close(): Promise<void> {
+    this.#endCleaning();
+    await this.#relay?.stop();
+    if (this.#options.pool === undefined) {
+      await this.#pool.end();
+    }
+  }
+
+  /** `body` begins the transaction, so that it can say more in the same breath. */
+  async #inTransaction<Result>(
+    signal: AbortSignal | undefined,
+    body: (client: PooledClient, unit: UnitOfWork) => Promise<Result>,
+  ): Promise<Result> {
+    const client = await this.#pool.connect().catch((error: unknown) => {
+      throw translateError(error);
+    });
+    const unit = new TransactionInUse(client);
+    let isReleased = false;
+    const release = (destroy: boolean) => {
+      if (!isReleased) {
+        isReleased = true;
+        signal?.removeEventListener("abort", onAbort);
+        client.removeListener("error", ignoreError);
+        client.release(destroy);
+      }
+    };
+    // An attempt that is over holds no locks any longer: Postgres rolls back what has lost its connection.
+    const onAbort = () => release(true);
+    client.on("error", ignoreError);
+    signal?.addEventListener("abort", onAbort);
+    try {
+      signal?.throwIfAborted();
+      const result = await body(client, unit);
+      const messages = unit.end();
+      if (result === "handled-before") {
+        await client.query("rollback");
+      } else {
+        await writeToOutbox(client, this.#schema, messages);
+        await client.query("commit");
+      }
+      release(false);
+      if (messages.length > 0) {
+        this.#relay?.wake();
+      }
+      return result;
+    } catch (error) {
+      unit.end();
+      const isRolledBack =
+        !isReleased &&
+        (await client.query("rollback").then(
+          () => true,
+          () => false,
+        ));
+      release(!isRolledBack);
+      throw translateError(error);
+    }
+  }
+
+  /** False when the event was handled before. Waits for another attempt at it that is still under way. */
+  async #beginHandling(client: PooledClient, { durable, eventId, fence }: EventToHandle): Promise<boolean> {
+    const values = [durable, eventId].map(quote).join(", ");
+    const results = (await client.query(
+      `begin; set local lock_timeout = ${inboxLockMs};
+       insert into ${this.#schema}.inbox (durable, event_id) values (${values}) on conflict do nothing;
+       set local lock_timeout to default`,
+    )) as unknown as readonly { readonly rowCount: number | null }[];
+    if (results[2]?.rowCount === 0) {
+      return false;
+    }
+    if (fence !== undefined) {
+      await this.#requireNewest(client, durable, fence);
+    }
+    return true;
+  }
+
+  /** Whoever lost its partition to a later owner must not commit any more. */
+  async #requireNewest(
+    client: PooledClient,
+    durable: string,
+    { partition, token }: NonNullable<EventToHandle["fence"]>,
+  ): Promise<void> {
+    const { rows } = await client.query<{ token: string }>(
+      `insert into ${this.#schema}.fences as known (durable, partition, token) values ($1, $2, $3)
+       on conflict (durable, partition) do update set token = greatest(known.token, excluded.token) returning token`,
+      [durable, partition, token],
+    );
+    if (Number(rows[0]?.token) > token) {
+      throw new ThroughlineError("STORE_CONFLICT", `Partition ${partition} of ${durable} has a later owner.`, {
+        details: { durable, partition, token },
+      });
+    }
+  }
+}
+
+/** What a handler is given; refuses everything once it has returned. */
+class TransactionInUse implements UnitOfWork {
+  readonly tx: SqlTransaction;
+  readonly #messages: OutgoingMessage[] = [];
+  #isOver = false;
+
+  constructor(client: PooledClient) {
+    this.tx = new Proxy(client, {
+      get: (target, name) => {
+        const value = Reflect.get(target, name, target) as unknown;
+        if (name !== "query" || typeof value !== "function") {
+          return value;
+        }
+        return (...args: unknown[]) => {
+          this.#requireOpen();
+          return value.apply(target, args) as unknown;
+        };
+      },
+    });
+  }
+
+  /** Written with all others right before the commit. */
+  readonly enqueue = async (message: OutgoingMessage): Promise<void> => {
+    this.#requireOpen();
+    this.#messages.push(message);
+  };
+
+  end(): readonly OutgoingMessage[] {
+    this.#isOver = true;
+    return this.#messages;
+  }
+
+  #requireOpen(): void {
+    if (this.#isOver) {
+      throw new ThroughlineError(
+        "STORE_TRANSACTION_INVALID",
+        "The transaction is over: await everything in the handler.",
+      );
+    }
+  }
+}
+
+/** A literal in a statement that takes no parameters beside others. */
+function quote(text: string): string {
+  if (text.includes("\u0000")) {
+    throw new ThroughlineError("STORE_TRANSACTION_INVALID", "An id holds a NUL, which Postgres does not keep.");
+  }
+  const escaped = text.replaceAll("'", "''");
+  return text.includes("\\") ? ` E'${escaped.replaceAll("\\", "\\\\")}'` : `'${escaped}'`;
+}

@@ -1,0 +1,253 @@
+// The store by itself, on real servers: what commits together, what is never done twice, and in which order it is published.
+
+import { PGlite } from "@electric-sql/pglite";
+import type { EventToHandle } from "@throughline/core";
+import { postgres } from "@throughline/postgres";
+import { eventually } from "@throughline/testing";
+import { drizzle } from "drizzle-orm/node-postgres";
+import { Kysely, PostgresDialect } from "kysely";
+import pg from "pg";
+import postgresJs from "postgres";
+import { expect, test as plainTest } from "vitest";
+import { message, onEachPostgres, openStore, query } from "./test-database.ts";
+
+const event = (eventId: string, changes: Partial<EventToHandle> = {}): EventToHandle => ({
+  durable: "stock-reserve",
+  eventId,
+  fence: undefined,
+  signal: new AbortController().signal,
+  isCurrent: () => true,
+  ...changes,
+});
+const numberOf = (sent: { body: unknown }) => (JSON.parse(String(sent.body)) as { n: number }).n;
+
+await onEachPostgres(({ create, test, server }) => {
+  test("commits effect, event and the note that it was handled together, or none of them", async () => {
+    const url = await create();
+    await query(url, "create table effects (id text)");
+    const { connection, published } = await openStore(postgres({ url }));
+    const work = (fails: boolean) =>
+      connection.handle(event("e-1"), async ({ tx, enqueue }) => {
+        await tx.query("insert into effects values ($1)", ["e-1"]);
+        await enqueue(message("a", 1));
+        if (fails) {
+          throw new Error("after all of it");
+        }
+      });
+    await expect(work(true)).rejects.toThrow("after all of it");
+    expect(await query(url, "select * from effects")).toEqual([]);
+    expect(await work(false)).toBe("committed");
+    expect(await work(false)).toBe("handled-before");
+    await eventually(() => published.length === 1);
+    expect(await query(url, "select id from effects")).toEqual([{ id: "e-1" }]);
+    expect(published[0]).toMatchObject({ subject: "items.made.a", messageId: "a-1", orderKey: "a" });
+    await connection.close();
+    expect(await query(url, "select stream_sequence from throughline.outbox where sent_at is not null")).toEqual([
+      { stream_sequence: "1" },
+    ]);
+    expect(published).toHaveLength(1);
+  });
+
+  test("lets the second of two attempts at an event wait for the first, and do nothing", async () => {
+    const url = await create();
+    const { connection } = await openStore(postgres({ url }));
+    const { promise: hold, resolve: letGo } = Promise.withResolvers<void>();
+    const begun = Promise.withResolvers<void>();
+    const first = connection.handle(event("e-1"), async () => {
+      begun.resolve();
+      await hold;
+    });
+    await begun.promise;
+    let ran = false;
+    const second = connection.handle(event("e-1"), () => {
+      ran = true;
+    });
+    const other = await connection.handle(event("e-2"), () => undefined);
+    letGo();
+    expect([await first, await second, other, ran]).toEqual(["committed", "handled-before", "committed", false]);
+    await connection.close();
+  });
+
+  test("commits nothing of an attempt that is over, of an owner that was replaced, or after its end", async () => {
+    const url = await create();
+    const { connection, published } = await openStore(postgres({ url }));
+    const conflict = { code: "STORE_CONFLICT" };
+    await expect(connection.handle(event("late", { isCurrent: () => false }), () => undefined)).rejects.toMatchObject(
+      conflict,
+    );
+    const owned = (token: number) => event(`by-${token}`, { fence: { partition: 3, token } });
+    expect(await connection.handle(owned(7), () => undefined)).toBe("committed");
+    await expect(connection.handle(owned(6), () => undefined)).rejects.toMatchObject(conflict);
+    const controller = new AbortController();
+    const aborted = connection.handle(event("aborted", { signal: controller.signal }), async ({ tx }) => {
+      controller.abort(new Error("took too long"));
+      await tx.query("select 1");
+    });
+    await expect(aborted).rejects.toThrow();
+    let late: (() => Promise<unknown>) | undefined;
+    await connection.handle(event("leaky"), ({ tx, enqueue }) => {
+      late = () => Promise.allSettled([(async () => tx.query("select 1"))(), enqueue(message("a", 9))]);
+    });
+    expect(await late?.()).toMatchObject([
+      { status: "rejected", reason: { code: "STORE_TRANSACTION_INVALID" } },
+      { status: "rejected", reason: { code: "STORE_TRANSACTION_INVALID" } },
+    ]);
+    const handled = await query(url, "select event_id from throughline.inbox order by 1");
+    expect(handled.map(({ event_id }) => event_id)).toEqual(["by-7", "leaky"]);
+    expect(published).toEqual([]);
+    await connection.close();
+  });
+
+  test("publishes in the order of the commits of each key, by several relays, each event once", async () => {
+    const url = await create();
+    await query(url, "create table counters (key text primary key, n int)");
+    await query(url, "insert into counters select 'k' || i, 0 from generate_series(0, 4) i");
+    const stores = await Promise.all(Array.from({ length: 3 }, () => openStore(postgres({ url, poolSize: 8 }))));
+    const arrived: { key: string; n: number }[] = [];
+    for (const { published } of stores) {
+      const push = published.push.bind(published);
+      published.push = (...sent) => {
+        arrived.push(...sent.map((one) => JSON.parse(String(one.body)) as { key: string; n: number }));
+        return push(...sent);
+      };
+    }
+    await Promise.all(
+      Array.from({ length: 600 }, (_, index) =>
+        stores[index % 3]?.connection.transaction(async ({ tx, enqueue }) => {
+          const key = `k${index % 5}`;
+          const { rows } = await tx.query<{ n: number }>("update counters set n = n + 1 where key = $1 returning n", [
+            key,
+          ]);
+          await enqueue(message(key, rows[0]?.n ?? 0));
+        }),
+      ),
+    );
+    await eventually(() => arrived.length >= 600, { timeoutMs: 30_000 });
+    for (const key of ["k0", "k1", "k2", "k3", "k4"]) {
+      const numbers = arrived.filter((one) => one.key === key).map(({ n }) => n);
+      expect(numbers, key).toEqual(Array.from({ length: 120 }, (_, n) => n + 1));
+    }
+    await Promise.all(stores.map(({ connection }) => connection.close()));
+    expect(arrived).toHaveLength(600);
+  });
+
+  test("tries again what could not be marked as sent, under the same id", async () => {
+    const url = await create();
+    let isCut = false;
+    const attempts: string[] = [];
+    const { connection, published } = await openStore(postgres({ url }), async ({ messageId }) => {
+      attempts.push(messageId);
+      if (!isCut) {
+        isCut = true;
+        await query(
+          url,
+          "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()",
+        );
+      }
+    });
+    await connection.transaction(({ enqueue }) => enqueue(message("a", 1)));
+    await eventually(
+      async () => (await query(url, "select 1 from throughline.outbox where sent_at is not null")).length === 1,
+    );
+    expect(attempts).toEqual(["a-1", "a-1"]);
+    expect(published.map(numberOf)).toEqual([1, 1]);
+    await connection.close();
+  });
+
+  test("sets aside what the stream refuses for good, and goes on", async () => {
+    const url = await create();
+    const { connection, published } = await openStore(postgres({ url }), async ({ messageId }) => {
+      if (messageId === "a-1") {
+        throw Object.assign(new Error("too large"), { retryable: false });
+      }
+    });
+    await connection.transaction(async ({ enqueue }) => {
+      await enqueue(message("a", 1));
+      await enqueue(message("a", 2));
+    });
+    await eventually(() => published.length === 1);
+    await eventually(
+      async () => (await query(url, "select 1 from throughline.outbox where failure like '%too large%'")).length === 1,
+    );
+    await connection.close();
+  });
+
+  test("makes its tables once, however many begin at the same time, and keeps to its schema", async () => {
+    const url = await create();
+    const opened = await Promise.all(
+      Array.from({ length: 10 }, () => openStore(postgres({ url, schema: "events", poolSize: 3 }))),
+    );
+    expect(await query(url, "select version from events.migrations")).toEqual([{ version: 1 }]);
+    await Promise.all(opened.map(({ connection }) => connection.close()));
+    expect(() => postgres({ url, schema: 'a"; drop table x' })).toThrow(TypeError);
+  });
+
+  test("tries a transaction again after a conflict, and tells when nobody answers", async () => {
+    const url = await create();
+    await query(url, "create table pairs (id int primary key, n int)");
+    await query(url, "insert into pairs values (1, 0), (2, 0)");
+    const { connection } = await openStore(postgres({ url }));
+    const bump = (first: number, second: number) =>
+      connection.transaction(async ({ tx }) => {
+        await tx.query("update pairs set n = n + 1 where id = $1", [first]);
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        await tx.query("update pairs set n = n + 1 where id = $1", [second]);
+      });
+    await Promise.all([bump(1, 2), bump(2, 1), bump(1, 2), bump(2, 1)]);
+    expect(await query(url, "select n from pairs")).toEqual([{ n: 4 }, { n: 4 }]);
+    await server().stop();
+    await expect(connection.transaction(() => undefined)).rejects.toMatchObject({
+      code: "STORE_UNAVAILABLE",
+      retryable: true,
+    });
+    await server().start();
+    await eventually(() => connection.transaction(({ tx }) => tx.query("select 1")));
+    await connection.close();
+  });
+
+  test("writes to the outbox in a transaction of pg, postgres.js, Kysely and Drizzle", async () => {
+    const url = await create();
+    const { connection, published } = await openStore(postgres({ url }));
+    const pool = new pg.Pool({ connectionString: url, max: 2 });
+    const client = await pool.connect();
+    await client.query("begin");
+    await connection.enqueue(client, [message("pg", 1)]);
+    await client.query("commit");
+    client.release();
+    const sql = postgresJs(url, { max: 1 });
+    await sql.begin((tx) => connection.enqueue(tx, [message("postgres-js", 1)]));
+    const kysely = new Kysely<object>({
+      dialect: new PostgresDialect({ pool: new pg.Pool({ connectionString: url, max: 1 }) }),
+    });
+    await kysely.transaction().execute((tx) => connection.enqueue(tx, [message("kysely", 1)]));
+    const db = drizzle(pool);
+    await db.transaction((tx) => connection.enqueue(tx, [message("drizzle", 1)]));
+    const rolledBack = db.transaction(async (tx) => {
+      await connection.enqueue(tx, [message("drizzle", 2)]);
+      throw new Error("no");
+    });
+    await expect(rolledBack).rejects.toThrow("no");
+    await eventually(() => published.length === 4);
+    expect(published.map(({ messageId }) => messageId).toSorted()).toEqual([
+      "drizzle-1",
+      "kysely-1",
+      "pg-1",
+      "postgres-js-1",
+    ]);
+    await expect(connection.enqueue({ whatever: 1 }, [message("x", 1)])).rejects.toMatchObject({
+      code: "STORE_TRANSACTION_INVALID",
+    });
+    await connection.close();
+    await Promise.all([pool.end(), sql.end(), kysely.destroy()]);
+  });
+});
+
+plainTest("PGlite's transactions are taken as well", async () => {
+  const { transactionOf } = await import("../src/transaction-forms.ts");
+  const database = new PGlite();
+  const rows = await database.transaction(
+    async (tx) => (await transactionOf(tx).query("select $1::int as n", [7])).rows,
+  );
+  expect(rows).toEqual([{ n: 7 }]);
+  await database.close();
+});
