@@ -12,6 +12,7 @@ const measurements = {
   latency: async () => (await import("./measure-latency.ts")).measureLatency(),
   boot: async () => (await import("./measure-boot.ts")).measureBoot(),
   versions: async () => (await import("./measure-versions.ts")).measureVersions(),
+  store: async () => (await import("./measure-store.ts")).measureStore(),
   memory: async () => (await import("./measure-memory.ts")).measureMemory(),
   subscriptions: async () => (await import("./measure-subscriptions.ts")).measureSubscriptions(),
 } as const satisfies Record<string, () => Promise<object>>;

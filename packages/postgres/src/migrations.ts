@@ -8,8 +8,8 @@ export const laneCount = 64;
 /** The first of two numbers of advisory locks, so that ours are nobody else's. */
 const lockSpace = 7_461_001;
 
-const steps: readonly ((schema: string) => string)[] = [
-  (schema) => `
+const steps: readonly ((schema: string, channel: string) => string)[] = [
+  (schema, channel) => `
 create table ${schema}.outbox (
   position bigint generated always as identity primary key,
   lane smallint not null,
@@ -42,8 +42,9 @@ create table ${schema}.fences (
   primary key (durable, partition)
 );
 -- Transactions that write for the same key wait for each other from here to their commit: positions of a key follow the
--- order of the commits.
-create function ${schema}.enqueue(messages json) returns void language plpgsql as $$
+-- order of the commits. Telling others costs the commits their company: each waits for the one before. A process that
+-- relays what it writes does without.
+create function ${schema}.enqueue(messages json, tell boolean) returns void language plpgsql as $$
 declare
   key_hash integer;
 begin
@@ -53,23 +54,31 @@ begin
   insert into ${schema}.outbox (lane, subject, order_key, message_id, headers, body, schedule)
     select hashtext(m.key) & ${laneCount - 1}, m.subject, m.key, m.id, m.headers, m.body, m.schedule
     from json_to_recordset(messages) as m(subject text, key text, id text, headers json, body text, schedule json);
-  perform pg_notify('${schema}_outbox', '');
+  if tell then
+    perform pg_notify('${channel}', '');
+  end if;
 end
 $$;`,
 ];
 
 const schemaName = /^[a-z_][a-z0-9_]{0,40}$/;
 
-/** The name goes into statements as it is. @throws TypeError */
-export function requireSchemaName(schema: string): string {
-  if (!schemaName.test(schema)) {
-    throw new TypeError(`"${schema}" is no name for a schema: lower-case letters, digits and underscores`);
+/** Where the tables are, as it is written into statements, and the channel on which commits are told. */
+export interface OutboxPlace {
+  readonly schema: string;
+  readonly channel: string;
+}
+
+/** @throws TypeError for a name that would have to be escaped */
+export function placeOf(name: string): OutboxPlace {
+  if (!schemaName.test(name)) {
+    throw new TypeError(`"${name}" is no name for a schema: lower-case letters, digits and underscores`);
   }
-  return schema;
+  return { schema: `"${name}"`, channel: `${name}_outbox` };
 }
 
 /** Brings the schema up to date; each step commits with the note that it was done. */
-export async function migrate(pool: ConnectionPool, schema: string): Promise<void> {
+export async function migrate(pool: ConnectionPool, { schema, channel }: OutboxPlace): Promise<void> {
   await withClient(pool, async (client) => {
     await client.query("begin");
     await client.query("select pg_advisory_xact_lock($1, hashtext($2))", [lockSpace, schema]);
@@ -82,7 +91,7 @@ export async function migrate(pool: ConnectionPool, schema: string): Promise<voi
     const done = new Set(rows.map(({ version }) => version));
     for (const [index, step] of steps.entries()) {
       if (!done.has(index + 1)) {
-        await client.query(step(schema));
+        await client.query(step(schema, channel));
         await client.query(`insert into ${schema}.migrations (version) values ($1)`, [index + 1]);
       }
     }

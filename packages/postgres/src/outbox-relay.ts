@@ -9,6 +9,8 @@ import { type OutboxRow, toMessage } from "./outbox-writer.ts";
 export interface RelayOptions {
   readonly pool: ConnectionPool;
   readonly schema: string;
+  /** Where commits are told. */
+  readonly channel: string;
   readonly publish: StoreOptions["publish"];
   readonly logger: Logger;
   /** Told how many wait and for how long the oldest has, while any do. */
@@ -103,13 +105,13 @@ export class OutboxRelay {
     if (this.#listener !== undefined) {
       return;
     }
-    const { pool, schema } = this.#options;
+    const { pool, channel } = this.#options;
     const client = await pool.connect();
     this.#listener = client;
     client.on("notification", this.wake);
     client.on("error", this.#onListenerLost);
     client.on("end", this.#onListenerLost);
-    await client.query(`listen ${schema}_outbox`);
+    await client.query(`listen ${channel}`);
   }
 
   readonly #onListenerLost = (): void => {

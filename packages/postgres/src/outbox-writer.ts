@@ -2,16 +2,35 @@
 
 import { Buffer } from "node:buffer";
 import type { OutgoingMessage, SqlTransaction } from "@throughline/core";
+import { quoteLiteral } from "./sql-literal.ts";
 
-/** One statement for any number of messages. */
+/** One statement for any number of messages; whoever relays is told when the transaction commits. */
 export async function writeToOutbox(
   transaction: SqlTransaction,
   schema: string,
   messages: readonly OutgoingMessage[],
 ): Promise<void> {
   if (messages.length > 0) {
-    await transaction.query(`select ${schema}.enqueue($1::text::json)`, [JSON.stringify(messages.map(toRecord))]);
+    await transaction.query(`select ${schema}.enqueue($1::text::json, true)`, [serialize(messages)]);
   }
+}
+
+/** Writes the messages and commits, in one breath: each trip to Postgres costs as much as what it does there. */
+export async function writeAndCommit(
+  transaction: SqlTransaction,
+  schema: string,
+  messages: readonly OutgoingMessage[],
+  tell: boolean,
+): Promise<void> {
+  await transaction.query(
+    messages.length === 0
+      ? "commit"
+      : `select ${schema}.enqueue(${quoteLiteral(serialize(messages))}::json, ${tell}); commit`,
+  );
+}
+
+function serialize(messages: readonly OutgoingMessage[]): string {
+  return JSON.stringify(messages.map(toRecord));
 }
 
 function toRecord({ subject, headers, body, messageId, orderKey, schedule }: OutgoingMessage) {

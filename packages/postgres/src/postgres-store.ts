@@ -12,11 +12,12 @@ import type {
   UnitOfWork,
 } from "@throughline/core";
 import { type ConnectionPool, createPool, ignoreError, type PooledClient } from "./connection-pool.ts";
-import { migrate, requireSchemaName } from "./migrations.ts";
+import { migrate, type OutboxPlace, placeOf } from "./migrations.ts";
 import { type Backlog, OutboxRelay } from "./outbox-relay.ts";
-import { writeToOutbox } from "./outbox-writer.ts";
+import { writeAndCommit, writeToOutbox } from "./outbox-writer.ts";
 import { startCleaning } from "./retention.ts";
 import { translateError } from "./sql-errors.ts";
+import { quoteLiteral } from "./sql-literal.ts";
 import { transactionOf } from "./transaction-forms.ts";
 
 export interface PostgresOptions {
@@ -48,7 +49,7 @@ const lateMs = 60_000;
 
 /** The store of a service. Its tables are made and kept up to date by itself. */
 export function postgres(options: PostgresOptions = {}): Store {
-  const schema = requireSchemaName(options.schema ?? "throughline");
+  const place = placeOf(options.schema ?? "throughline");
   return {
     async connect(storeOptions) {
       const url = options.url ?? process.env["DATABASE_URL"];
@@ -58,9 +59,9 @@ export function postgres(options: PostgresOptions = {}): Store {
       const pool =
         (options.pool as ConnectionPool | undefined) ??
         (await createPool(url as string, storeOptions.service, options.poolSize ?? 20));
-      const connection = new PostgresStore(pool, schema, options, storeOptions);
+      const connection = new PostgresStore(pool, place, options, storeOptions);
       try {
-        await migrate(pool, schema);
+        await migrate(pool, place);
       } catch (error) {
         await connection.close();
         throw translateError(error);
@@ -80,7 +81,7 @@ class PostgresStore implements StoreConnection {
   #backlog: Backlog = { waiting: 0, oldestMs: 0 };
   #endCleaning: () => void = () => undefined;
 
-  constructor(pool: ConnectionPool, schema: string, options: PostgresOptions, store: StoreOptions) {
+  constructor(pool: ConnectionPool, { schema, channel }: OutboxPlace, options: PostgresOptions, store: StoreOptions) {
     this.#pool = pool;
     this.#schema = schema;
     this.#options = options;
@@ -90,7 +91,7 @@ class PostgresStore implements StoreConnection {
       const onBacklog = (backlog: Backlog) => {
         this.#backlog = backlog;
       };
-      this.#relay = new OutboxRelay({ pool, schema, publish, logger, onBacklog });
+      this.#relay = new OutboxRelay({ pool, schema, channel, publish, logger, onBacklog });
     }
     pool.on("error", (error) => logger.warn({ err: error }, "a connection to Postgres was lost"));
   }
@@ -194,8 +195,7 @@ class PostgresStore implements StoreConnection {
       if (result === "handled-before") {
         await client.query("rollback");
       } else {
-        await writeToOutbox(client, this.#schema, messages);
-        await client.query("commit");
+        await writeAndCommit(client, this.#schema, messages, this.#relay === undefined);
       }
       release(false);
       if (messages.length > 0) {
@@ -217,7 +217,7 @@ class PostgresStore implements StoreConnection {
 
   /** False when the event was handled before. Waits for another attempt at it that is still under way. */
   async #beginHandling(client: PooledClient, { durable, eventId, fence }: EventToHandle): Promise<boolean> {
-    const values = [durable, eventId].map(quote).join(", ");
+    const values = [durable, eventId].map(quoteLiteral).join(", ");
     const results = (await client.query(
       `begin; set local lock_timeout = ${inboxLockMs};
        insert into ${this.#schema}.inbox (durable, event_id) values (${values}) on conflict do nothing;
@@ -291,13 +291,4 @@ class TransactionInUse implements UnitOfWork {
       );
     }
   }
-}
-
-/** A literal in a statement that takes no parameters beside others. */
-function quote(text: string): string {
-  if (text.includes("\u0000")) {
-    throw new ThroughlineError("STORE_TRANSACTION_INVALID", "An id holds a NUL, which Postgres does not keep.");
-  }
-  const escaped = text.replaceAll("'", "''");
-  return text.includes("\\") ? ` E'${escaped.replaceAll("\\", "\\\\")}'` : `'${escaped}'`;
 }

@@ -116,6 +116,24 @@ describe("a service with a store", () => {
     await pool.end();
   });
 
+  test("publishes nothing of an attempt that fails after it published", async () => {
+    const shop = await run(defineService("shop", { publishes: [Placed] }), options());
+    const phantom = defineService("phantom", { publishes: [Reserved] });
+    const attempts: number[] = [];
+    const policy = { retry: { attempts: 3, initialDelayMs: 10, maxDelayMs: 20 } };
+    phantom.on(Placed, { name: "fails", policy, startFrom: "new" }, async ({ id }, context) => {
+      attempts.push(context.attempt);
+      await context.publish(Reserved, { id, n: context.attempt });
+      throw new Error("after publishing");
+    });
+    const running = await run(phantom, { ...options(), store: postgres({ url, schema: "phantom" }) });
+    await shop.publish(Placed, { id: "phantom" });
+    await eventually(() => attempts.length === 3, { timeoutMs: 20_000 });
+    await Promise.all([running.stop(), shop.stop()]);
+    expect((await storedOf("stock")).some(({ id }) => id === "phantom")).toBe(false);
+    expect(await query(url, "select 1 from phantom.outbox")).toEqual([]);
+  });
+
   test("says what is missing: a store for context.tx and for publishing in a transaction", async () => {
     const shop = await run(defineService("shop", { publishes: [Placed] }), options());
     const missing = { code: "STORE_MISSING" };

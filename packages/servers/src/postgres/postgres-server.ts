@@ -217,7 +217,7 @@ async function createDatabase(url: string, name: string): Promise<string> {
   try {
     const { rowCount } = await client.query("select 1 from pg_database where datname = $1", [name]);
     if (rowCount === 0) {
-      await client.query(`create database ${name}`).catch((error: { code?: string }) => {
+      await client.query(`create database "${name}"`).catch((error: { code?: string }) => {
         // Somebody else was quicker.
         if (error.code !== "42P04" && error.code !== "23505") {
           throw error;
