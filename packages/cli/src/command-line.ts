@@ -6,6 +6,7 @@ import { checkContracts } from "./contracts/check.ts";
 import { documentContracts } from "./contracts/document.ts";
 import { lockContracts } from "./contracts/lock.ts";
 import { type ExitCode, exitCodes } from "./exit-codes.ts";
+import { reconcile } from "./reconcile/reconcile.ts";
 import { paint, type Terminal } from "./terminal.ts";
 
 /** Runs one command; resolves with its exit code and never rejects. */
@@ -69,7 +70,20 @@ function createProgram(terminal: Terminal, ends: (code: ExitCode) => void): Comm
     .option("--check", "write nothing; tell whether they are up to date", false)
     .addHelpText("after", exitCodesHelp)
     .action(async (paths: string[], options) => ends(await documentContracts(paths, options, terminal)));
-  for (const command of [contracts, ...contracts.commands]) {
+  const reconciling = program
+    .command("reconcile")
+    .description("compare what a service's outbox says was sent with what the streams hold")
+    .option("--database <url>", "the service's database (default: DATABASE_URL)")
+    .option("--nats <url>", "the broker (default: NATS_URL)")
+    .option("--schema <name>", "schema of the outbox", "throughline")
+    .option("--republish", "publish again what is lost; without it nothing is changed", false)
+    .addOption(new Option("--format <format>", "for people or programs").choices(["text", "json"]).default("text"))
+    .addHelpText(
+      "after",
+      "\nExit codes: 0 nothing is lost, 1 something is, 2 wrong usage, 3 it could not be found out.",
+    )
+    .action(async (options) => ends(await reconcile(options, terminal)));
+  for (const command of [reconciling, contracts, ...contracts.commands]) {
     configured(command, terminal);
   }
   return program;

@@ -50,8 +50,10 @@ export class StreamMessages implements StoredMessages {
    */
   async *read(stream: string, subject: string, fromSequence = 1): AsyncGenerator<StoredWireMessage> {
     const last = await this.#lastOn(stream, subject);
+    // Of a whole stream the server does not name the newest message once the very last one was deleted.
+    const isLastKnown = subject !== ">";
     let next = Math.max(1, fromSequence);
-    for (let fruitless = 0; next <= last && fruitless < maxFruitlessReaders; fruitless++) {
+    for (let fruitless = 0; next <= last && fruitless < (isLastKnown ? maxFruitlessReaders : 1); fruitless++) {
       const begun = next;
       for await (const message of this.#readOnce(stream, subject, next)) {
         if (message.storedAt.sequence > last) {
@@ -87,6 +89,9 @@ export class StreamMessages implements StoredMessages {
 
   /** The newest sequence on subjects that match, as the leader knows it; 0 where there is none. */
   async #lastOn(stream: string, subject: string): Promise<number> {
+    if (subject === ">") {
+      return await this.lastSequence(stream);
+    }
     const request = `STREAM.MSG.GET.${stream}`;
     const answer = await this.#api.request<StoredMessage>(request, { last_by_subj: subject });
     if (answer.ok) {

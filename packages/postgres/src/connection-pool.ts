@@ -31,17 +31,27 @@ export async function createPool(url: string, service: string, size: number): Pr
       cause,
     });
   }
-  return new driver.Pool({
+  const pool = new driver.Pool({
     connectionString: url,
     max: size,
     application_name: service,
     connectionTimeoutMillis: connectTimeoutMs,
     keepAlive: true,
   }) as unknown as ConnectionPool;
+  pool.on("error", ignoreError);
+  return pool;
 }
 
 /** A lost connection fails the statement at hand; told as an event as well, it would end the process. */
 export const ignoreError = (): void => undefined;
+
+/** A connection that is ended may still fail on its way out. */
+export function giveBack(client: PooledClient, destroy: boolean): void {
+  if (!destroy) {
+    client.removeListener("error", ignoreError);
+  }
+  client.release(destroy);
+}
 
 /** Lends a connection. One on which something failed is not kept: an open transaction ends with it. */
 export async function withClient<Result>(
@@ -56,7 +66,6 @@ export async function withClient<Result>(
     isBroken = false;
     return result;
   } finally {
-    client.removeListener("error", ignoreError);
-    client.release(isBroken);
+    giveBack(client, isBroken);
   }
 }

@@ -2,3 +2,4 @@
 
 export type { ConnectionPool, PooledClient } from "./connection-pool.ts";
 export { type PostgresOptions, postgres } from "./postgres-store.ts";
+export { type LostEvent, type ReconcileOptions, type ReconcileReport, reconcileOutbox } from "./reconcile.ts";

@@ -11,7 +11,7 @@ import type {
   StoreOptions,
   UnitOfWork,
 } from "@throughline/core";
-import { type ConnectionPool, createPool, ignoreError, type PooledClient } from "./connection-pool.ts";
+import { type ConnectionPool, createPool, giveBack, ignoreError, type PooledClient } from "./connection-pool.ts";
 import { migrate, type OutboxPlace, placeOf } from "./migrations.ts";
 import { type Backlog, OutboxRelay } from "./outbox-relay.ts";
 import { writeAndCommit, writeToOutbox } from "./outbox-writer.ts";
@@ -180,8 +180,7 @@ class PostgresStore implements StoreConnection {
       if (!isReleased) {
         isReleased = true;
         signal?.removeEventListener("abort", onAbort);
-        client.removeListener("error", ignoreError);
-        client.release(destroy);
+        giveBack(client, destroy);
       }
     };
     // An attempt that is over holds no locks any longer: Postgres rolls back what has lost its connection.

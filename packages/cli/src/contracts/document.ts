@@ -4,9 +4,9 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { dirname, join, relative, resolve } from "node:path";
 import { createDocuments } from "@throughline/contracts/documents";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
+import { plural } from "../plural.ts";
 import { paint, type Terminal } from "../terminal.ts";
 import { loadDeclarations } from "./load-declarations.ts";
-import { plural } from "./report-text.ts";
 
 export interface DocumentOptions {
   readonly out?: string;

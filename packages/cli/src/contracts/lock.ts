@@ -11,10 +11,11 @@ import {
   formatLock,
 } from "@throughline/contracts/compatibility";
 import { type ExitCode, exitCodes } from "../exit-codes.ts";
+import { plural } from "../plural.ts";
 import { paint, type Terminal } from "../terminal.ts";
 import { loadDeclarations } from "./load-declarations.ts";
 import { lockPathOf, readLock } from "./lock-file.ts";
-import { formatFinding, plural } from "./report-text.ts";
+import { formatFinding } from "./report-text.ts";
 
 export interface LockOptions {
   readonly lock?: string;

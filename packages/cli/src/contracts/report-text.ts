@@ -2,6 +2,7 @@
 
 import type { Finding, Rule } from "@throughline/contracts/compatibility";
 import type { UnreadableEvent } from "@throughline/core";
+import { plural } from "../plural.ts";
 import { paint, type Terminal } from "../terminal.ts";
 import type { CheckReport } from "./check.ts";
 
@@ -121,8 +122,4 @@ function rangesOf(sequences: readonly number[]): readonly string[] {
     }
   }
   return ranges.map(({ from, to }) => (from === to ? `${from}` : `${from}-${to}`));
-}
-
-export function plural(count: number, what: string): string {
-  return `${count.toLocaleString("en")} ${what}${count === 1 ? "" : "s"}`;
 }
