@@ -12,6 +12,7 @@ const exampleOutput: Readonly<Record<string, string>> = {
   "README.md": "charging order-1",
   "docs/guides/dead-letters.md": "completed",
   "docs/guides/evolving-contracts.md": "p-1 stored as version 1, read as version 2, express: false",
+  "docs/guides/once-only-effects.md": "reserved for order-1: 1 row, 1 event",
   "docs/guides/policies.md": "",
   "docs/guides/procedures.md": "unknown-sku unicorn",
 };
@@ -132,12 +133,13 @@ function checkTypes(): void {
 
 /** Every example ends by itself. */
 function runExamples(): void {
-  const serverScript = join(process.cwd(), "scripts/run-with-nats.ts");
+  const serverScript = join(process.cwd(), "scripts/run-with-servers.ts");
   for (const [document, expected] of Object.entries(exampleOutput)) {
+    const servers = readExample(document).includes("@throughline/postgres") ? ["--postgres"] : [];
     const output = runOrThrow(
       `running the example of ${document}`,
       process.execPath,
-      ["--conditions=throughline-source", serverScript, process.execPath, fileOf(document)],
+      ["--conditions=throughline-source", serverScript, ...servers, process.execPath, fileOf(document)],
       outside,
     );
     if (!output.includes(expected)) {

@@ -13,6 +13,39 @@ function messageOf(scenario: Scenario, n: number, messageId: string, key = "a"):
 
 export const publishingCases: readonly ConformanceCase[] = [
   {
+    title: "reads back what is stored, from anywhere on, whatever was deleted",
+    async run(subject) {
+      await using scenario = new Scenario(subject);
+      const connection = await scenario.connect();
+      const { stream, context } = scenario;
+      const read = async (filter: string, from?: number) => {
+        const found: number[] = [];
+        for await (const { storedAt } of connection.stored.read(stream, filter, from)) {
+          found.push(storedAt.sequence);
+        }
+        return found;
+      };
+      assert.deepEqual(await read(">"), []);
+      const receipts = [];
+      for (let n = 0; n < 300; n++) {
+        receipts.push(await connection.publish(messageOf(scenario, n, `m${n}`, `k${n}`)));
+      }
+      const sequences = receipts.map(({ sequence }) => sequence);
+      for (const filter of [">", `${context}.>`]) {
+        assert.deepEqual(await read(filter), sequences);
+        assert.deepEqual(await read(filter, sequences[290]), sequences.slice(290));
+      }
+      for (const gone of [sequences[0], sequences[100], ...sequences.slice(295)]) {
+        await connection.stored.delete(stream, gone ?? 0);
+      }
+      const left = sequences.slice(1, 295).filter((sequence) => sequence !== sequences[100]);
+      for (const filter of [">", `${context}.>`]) {
+        assert.deepEqual(await read(filter), left);
+      }
+      assert.deepEqual(await read(`${context}.elsewhere.*`), []);
+    },
+  },
+  {
     title: "stores thousands of events at once, each confirmed under a sequence of its own",
     async run(subject) {
       await using scenario = new Scenario(subject);
