@@ -3,6 +3,8 @@
 import { defineConfig } from "vitest/config";
 
 const conditions = ["throughline-source"];
+/** Servers and processes that are killed at random moments, against the clock: nothing else may run beside them. */
+const alone = ["packages/nats/test/conformance-cluster.int.test.ts", "chaos/test/**/*.int.test.ts"];
 const shared = {
   extends: true,
   resolve: { conditions },
@@ -20,7 +22,8 @@ export default defineConfig({
         ...shared,
         test: {
           name: "integration",
-          include: ["packages/*/test/**/*.int.test.ts", "chaos/test/**/*.int.test.ts"],
+          include: ["packages/*/test/**/*.int.test.ts"],
+          exclude: alone,
           testTimeout: 60_000,
           hookTimeout: 180_000,
           maxWorkers: 2,
@@ -34,6 +37,17 @@ export default defineConfig({
           testTimeout: 120_000,
           hookTimeout: 180_000,
           maxWorkers: 2,
+        },
+      },
+      {
+        ...shared,
+        test: {
+          name: "faults",
+          include: alone,
+          testTimeout: 60_000,
+          hookTimeout: 180_000,
+          maxWorkers: 1,
+          sequence: { groupOrder: 1 },
         },
       },
     ],
