@@ -1,16 +1,15 @@
 // The store on Postgres: one transaction for what a handler does, what it publishes, and that it handled the event.
 
-import { metrics } from "@opentelemetry/api";
 import { ThroughlineError } from "@throughline/contracts";
 import type {
   EventToHandle,
   OutgoingMessage,
-  SqlTransaction,
   Store,
   StoreConnection,
   StoreOptions,
   UnitOfWork,
 } from "@throughline/core";
+import { measureBacklog } from "./backlog-metrics.ts";
 import { type ConnectionPool, createPool, giveBack, ignoreError, type PooledClient } from "./connection-pool.ts";
 import { migrate, type OutboxPlace, placeOf } from "./migrations.ts";
 import { type Backlog, OutboxRelay } from "./outbox-relay.ts";
@@ -19,6 +18,7 @@ import { startCleaning } from "./retention.ts";
 import { translateError } from "./sql-errors.ts";
 import { quoteLiteral } from "./sql-literal.ts";
 import { transactionOf } from "./transaction-forms.ts";
+import { TransactionInUse } from "./transaction-in-use.ts";
 
 export interface PostgresOptions {
   /** Address of the service's own database. Default: `DATABASE_URL`. */
@@ -80,6 +80,7 @@ class PostgresStore implements StoreConnection {
   readonly #relay: OutboxRelay | undefined;
   #backlog: Backlog = { waiting: 0, oldestMs: 0 };
   #endCleaning: () => void = () => undefined;
+  #endMeasuring: () => void = () => undefined;
 
   constructor(pool: ConnectionPool, { schema, channel }: OutboxPlace, options: PostgresOptions, store: StoreOptions) {
     this.#pool = pool;
@@ -101,14 +102,7 @@ class PostgresStore implements StoreConnection {
     const { logger, service } = this.#store;
     this.#relay?.start();
     this.#endCleaning = startCleaning({ pool: this.#pool, schema: this.#schema, logger, keepSentMs, keepHandledMs });
-    const meter = metrics.getMeter("@throughline/postgres");
-    const attributes = { "service.name": service };
-    meter
-      .createObservableGauge("throughline.outbox.waiting", { description: "Events not published yet", unit: "{event}" })
-      .addCallback((result) => result.observe(this.#backlog.waiting, attributes));
-    meter
-      .createObservableGauge("throughline.outbox.oldest", { description: "Age of the oldest of them", unit: "ms" })
-      .addCallback((result) => result.observe(this.#backlog.oldestMs, attributes));
+    this.#endMeasuring = measureBacklog(service, () => this.#backlog);
   }
 
   async handle(event: EventToHandle, work: (unit: UnitOfWork) => unknown): Promise<"committed" | "handled-before"> {
@@ -160,6 +154,7 @@ class PostgresStore implements StoreConnection {
 
   async close(): Promise<void> {
     this.#endCleaning();
+    this.#endMeasuring();
     await this.#relay?.stop();
     if (this.#options.pool === undefined) {
       await this.#pool.end();
@@ -246,48 +241,6 @@ class PostgresStore implements StoreConnection {
       throw new ThroughlineError("STORE_CONFLICT", `Partition ${partition} of ${durable} has a later owner.`, {
         details: { durable, partition, token },
       });
-    }
-  }
-}
-
-/** What a handler is given; refuses everything once it has returned. */
-class TransactionInUse implements UnitOfWork {
-  readonly tx: SqlTransaction;
-  readonly #messages: OutgoingMessage[] = [];
-  #isOver = false;
-
-  constructor(client: PooledClient) {
-    this.tx = new Proxy(client, {
-      get: (target, name) => {
-        const value = Reflect.get(target, name, target) as unknown;
-        if (name !== "query" || typeof value !== "function") {
-          return value;
-        }
-        return (...args: unknown[]) => {
-          this.#requireOpen();
-          return value.apply(target, args) as unknown;
-        };
-      },
-    });
-  }
-
-  /** Written with all others right before the commit. */
-  readonly enqueue = async (message: OutgoingMessage): Promise<void> => {
-    this.#requireOpen();
-    this.#messages.push(message);
-  };
-
-  end(): readonly OutgoingMessage[] {
-    this.#isOver = true;
-    return this.#messages;
-  }
-
-  #requireOpen(): void {
-    if (this.#isOver) {
-      throw new ThroughlineError(
-        "STORE_TRANSACTION_INVALID",
-        "The transaction is over: await everything in the handler.",
-      );
     }
   }
 }
