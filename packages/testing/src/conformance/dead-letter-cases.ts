@@ -148,7 +148,9 @@ export const deadLetterCases: readonly ConformanceCase[] = [
       assert.equal(cancelled.state, "cancelled");
       assert.ok(cancelled.redriven < 40);
       const resumed = await letters.resume(cancelled.job);
-      assert.deepEqual([resumed.state, cancelled.redriven + resumed.redriven], ["completed", 40]);
+      assert.equal(resumed.state, "completed");
+      // A letter whose deletion got lost with a leader is taken up again, under its id: counted twice, delivered once.
+      once(subject, cancelled.redriven + resumed.redriven, 40);
       await eventually(() => new Set(service.handled.map(({ item }) => item.n)).size === 40, { timeoutMs: 30_000 });
       once(subject, service.handled.length, 40);
       await assertRejects(letters.resume("no-such-job"), "BUS_REDRIVE_UNKNOWN");
