@@ -6,7 +6,9 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { nats } from "../src/index.ts";
 import { vitestRunner } from "./single-server-conformance.ts";
 
+/** At least; a machine on which a server takes long to come back gets as much more time. */
 const betweenKillsMs = 1_500;
+const recoveryShare = 3;
 const downMs = 1_000;
 
 /** How many streams a member leads; none where it does not answer. */
@@ -36,14 +38,16 @@ class LeaderKiller {
   }
 
   async #run(): Promise<void> {
-    while (!this.#stopped) {
-      await new Promise((resolve) => setTimeout(resolve, betweenKillsMs));
+    for (let startTookMs = 0; !this.#stopped; ) {
+      await new Promise((resolve) => setTimeout(resolve, Math.max(betweenKillsMs, startTookMs * recoveryShare)));
       const led = await Promise.all(this.#cluster.servers.map(countLed));
       const leader = this.#cluster.servers[led.indexOf(Math.max(...led))] as NatsServer;
       await leader.kill();
       this.kills++;
       await new Promise((resolve) => setTimeout(resolve, downMs));
+      const startedAt = performance.now();
       await leader.start();
+      startTookMs = performance.now() - startedAt;
     }
   }
 }

@@ -88,7 +88,7 @@ export const partitionCases: readonly ConformanceCase[] = [
   {
     title: "keeps the order of each key while instances come and go, retries included",
     needs: "partitions",
-    timeoutMs: 120_000,
+    timeoutMs: 240_000,
     async run(subject) {
       await using scenario = new Scenario(subject);
       const { Made } = scenario;
@@ -114,12 +114,12 @@ export const partitionCases: readonly ConformanceCase[] = [
       })();
       await fleet.start(handle);
       const third = await fleet.start(handle);
-      await eventually(() => fleet.shareOf(2) > 0 && fleet.shareOf(3) > 0, { timeoutMs: 30_000 });
+      await eventually(() => fleet.shareOf(2) > 0 && fleet.shareOf(3) > 0, { timeoutMs: 80_000 });
       await first.stop();
       await third.stop();
       await fleet.start(handle);
       await publishing;
-      await fleet.arrivals.complete(3_000, 60_000);
+      await fleet.arrivals.complete(3_000, 120_000);
       fleet.arrivals.assertOrderPerKey();
       for (let partition = 0; partition < 4; partition++) {
         const tokens = fleet.handled.flatMap(({ fence }) => (fence?.partition === partition ? [fence.token] : []));
