@@ -206,6 +206,17 @@ describe("a running service", () => {
   });
 });
 
+test("a service that uses two declarations of one event is refused where it is declared", () => {
+  const other = defineEvent("orders.placed", { key }).version(1, z.object({ id: z.string() }));
+  const twice = expect.objectContaining({
+    code: "BUS_SERVICE_INVALID",
+    message: expect.stringContaining("orders.placed"),
+  });
+  expect(() => defineService("shop", { publishes: [Placed, other] })).toThrowError(twice);
+  expect(() => defineService("shop", { publishes: [Placed] }).on(other, () => undefined)).toThrowError(twice);
+  expect(() => defineService("shop", { publishes: [Placed] }).on(Placed, () => undefined)).not.toThrow();
+});
+
 describe("the options of publish", () => {
   const invalid = { code: "BUS_PUBLISH_INVALID" };
 
