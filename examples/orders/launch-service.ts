@@ -1,36 +1,55 @@
-// What the five processes have in common: telemetry first, one line of JSON per log entry, NATS from the environment.
+// What the five processes have in common: telemetry first, one line of JSON per log entry, NATS and Postgres from the
+// environment.
 
 import type { AnyEventContract, AnyProcedureContract } from "@throughline/contracts";
 import { type RunningService, type RunOptions, run, type Service } from "@throughline/core";
 import { nats } from "@throughline/nats";
-import { startTelemetry } from "@throughline/telemetry";
+import { postgres } from "@throughline/postgres";
+import { startTelemetry, type Telemetry } from "@throughline/telemetry";
 import { pino } from "pino";
+import { type Database, openDatabase } from "./database.ts";
+
+export interface LaunchOptions extends Pick<RunOptions, "beforeStop"> {
+  /** Statements that make the service's own tables where they do not exist. */
+  readonly tables: string;
+}
+
+export interface Launched<Published extends AnyEventContract, Called extends AnyProcedureContract> {
+  readonly running: RunningService<Published, Called>;
+  readonly database: Database;
+}
 
 /** Runs a service until a signal comes, or until the process that launched it is gone. */
 export async function launchService<Published extends AnyEventContract, Called extends AnyProcedureContract>(
-  service: Service<Published, Called>,
-  options: Pick<RunOptions, "beforeStop"> = {},
-): Promise<RunningService<Published, Called>> {
-  const telemetry = await startTelemetry({ service: service.name });
+  declare: (database: Database) => Service<Published, Called>,
+  { tables, beforeStop }: LaunchOptions,
+): Promise<Launched<Published, Called>> {
   const logger = pino();
+  let telemetry: Telemetry | undefined;
   try {
+    const database = openDatabase();
+    const service = declare(database);
+    telemetry = await startTelemetry({ service: service.name });
+    await database.prepare(service.name, tables);
     const running = await run<Published, Called>(service, {
-      transport: nats(),
+      transport: nats({ streams: { replicas: Number(process.env["NATS_REPLICAS"] ?? 1) } }),
+      store: postgres({ pool: database.pool, schema: service.name }),
       logger,
       publishVersions: readVersions(process.env["PUBLISH_VERSIONS"]) as { [Type in Published["type"]]?: number },
-      ...options,
+      ...(beforeStop && { beforeStop }),
       afterStop: async () => {
-        await telemetry.shutdown();
+        await database[Symbol.asyncDispose]();
+        await telemetry?.shutdown();
         if (process.connected) {
           process.disconnect();
         }
       },
     });
     process.once("disconnect", () => void running.stop());
-    return running;
+    return { running, database };
   } catch (error) {
     logger.fatal({ err: error }, "could not start");
-    await telemetry.shutdown();
+    await telemetry?.shutdown();
     process.exit(1);
   }
 }

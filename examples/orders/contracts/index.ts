@@ -3,4 +3,4 @@
 export { CheckStock, InventoryOutOfStock, InventoryReleased, InventoryReserved } from "./inventory.ts";
 export { NotificationSent } from "./notifications.ts";
 export { OrderCancelled, OrderConfirmed, type OrderItem, OrderPlaced } from "./orders.ts";
-export { PaymentCaptured, PaymentDeclined } from "./payments.ts";
+export { PaymentCaptured, PaymentDeclined, PaymentRefunded } from "./payments.ts";

@@ -45,15 +45,20 @@ export const OrderConfirmed = defineEvent("orders.confirmed", {
   description: "Stock is reserved and the money is captured: the order will be shipped.",
 }).version(1, z.object({ orderId: z.string(), customerId: z.string(), paymentId: z.string() }));
 
+const CancelledV1 = z.object({
+  orderId: z.string(),
+  customerId: z.string(),
+  reason: z.enum(["out-of-stock", "payment-declined"]),
+  explanation: z.string(),
+});
+
+/** Version 2 knows orders that nobody paid in time. */
 export const OrderCancelled = defineEvent("orders.cancelled", {
   key: orderKey,
-  description: "The order ends without effect; what was reserved for it is released.",
-}).version(
-  1,
-  z.object({
-    orderId: z.string(),
-    customerId: z.string(),
-    reason: z.enum(["out-of-stock", "payment-declined"]),
-    explanation: z.string(),
-  }),
-);
+  description: "The order ends without effect; what was reserved for it is released, what was paid is given back.",
+})
+  .version(1, CancelledV1)
+  .version(2, CancelledV1.extend({ reason: z.enum(["out-of-stock", "payment-declined", "overdue"]) }), {
+    upcast: (order) => order,
+    downcast: ({ reason, ...order }) => ({ ...order, reason: reason === "overdue" ? "payment-declined" : reason }),
+  });

@@ -1,21 +1,23 @@
-// The HTTP side of the gateway: takes orders, says what is in stock, answers health checks.
+// The HTTP side of the gateway: takes orders, shows how they stand, says what is in stock, answers health checks.
 
 import { httpInstrumentationMiddleware } from "@hono/otel";
-import { isFailureOf, parseTraceparent, ThroughlineError } from "@throughline/contracts";
-import type { Logger, RunningService } from "@throughline/core";
+import { isFailureOf, ThroughlineError } from "@throughline/contracts";
+import type { Logger } from "@throughline/core";
 import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
-import { CheckStock, OrderPlaced } from "../contracts/index.ts";
-import { readOrder } from "./place-order.ts";
+import { CheckStock } from "../contracts/index.ts";
+import { readIdempotencyKey } from "./idempotency-key.ts";
+import { openApiDocument } from "./openapi.ts";
+import { readOrder } from "./order-request.ts";
+import { readOrderView } from "./order-view.ts";
+import { type Gateway, placeOrder } from "./place-order.ts";
 import { problem } from "./problem.ts";
 
 const maxBodyBytes = 65_536;
 /** A customer waits no longer than this for an order to be stored. */
-const publishTimeoutMs = 10_000;
+const placeTimeoutMs = 10_000;
 
-export type Gateway = RunningService<typeof OrderPlaced, typeof CheckStock>;
-
-export function createHttpApi(gateway: () => Gateway, logger: Logger): Hono {
+export function createHttpApi(gateway: Gateway, logger: Logger): Hono {
   const api = new Hono();
   api.use(httpInstrumentationMiddleware());
 
@@ -29,6 +31,10 @@ export function createHttpApi(gateway: () => Gateway, logger: Logger): Hono {
       if (!/^application\/(?:[\w.+-]+\+)?json\b/i.test(req.header("content-type") ?? "")) {
         return problem(415, { detail: "Send the order as application/json." });
       }
+      const key = readIdempotencyKey(req.header("idempotency-key"));
+      if (key === false) {
+        return problem(400, { detail: "Idempotency-Key has 1 to 255 printable characters." });
+      }
       let body: unknown;
       try {
         body = await req.json();
@@ -39,22 +45,31 @@ export function createHttpApi(gateway: () => Gateway, logger: Logger): Hono {
       if ("errors" in reading) {
         return problem(422, { detail: "Some fields of the order are not valid.", errors: reading.errors });
       }
-      const { order } = reading;
-      const event = await withinTime(gateway().publish(OrderPlaced, order));
-      const accepted = {
-        orderId: order.orderId,
-        correlationId: event.correlationId,
-        traceId: parseTraceparent(event.traceparent)?.traceId,
+      const placing = await withinTime(placeOrder(gateway, reading.order, key));
+      if ("conflict" in placing) {
+        return problem(422, {
+          detail: "This Idempotency-Key was used for another order. Use a new one for each order.",
+        });
+      }
+      const { accepted, isRepeated } = placing;
+      const headers = {
+        location: `/orders/${encodeURIComponent(accepted.orderId)}`,
+        ...(isRepeated && { "idempotency-replayed": "true" }),
       };
-      return Response.json(accepted, { status: 202 });
+      return Response.json(accepted, { status: 202, headers });
     },
   );
   api.all("/orders", () => problem(405, { detail: "Orders are placed with POST.", headers: { allow: "POST" } }));
 
+  api.get("/orders/:orderId", async ({ req }) => {
+    const order = await gateway.transaction((tx) => readOrderView(tx, req.param("orderId")));
+    return order === undefined ? problem(404, { detail: "There is no such order." }) : Response.json(order);
+  });
+
   api.get("/stock/:sku", async ({ req }) => {
     const sku = req.param("sku");
     try {
-      return Response.json(await gateway().call(CheckStock, { sku }, { signal: req.raw.signal }));
+      return Response.json(await gateway.call(CheckStock, { sku }, { signal: req.raw.signal }));
     } catch (error) {
       if (isFailureOf(CheckStock, error)) {
         return problem(404, { detail: `"${error.data.sku}" is not for sale.` });
@@ -68,31 +83,35 @@ export function createHttpApi(gateway: () => Gateway, logger: Logger): Hono {
     }
   });
 
+  api.get("/openapi.json", () => Response.json(openApiDocument));
   api.get("/health/live", () => Response.json({ status: "alive" }));
   api.get("/health/ready", () => {
-    const health = gateway().health();
+    const health = gateway.health();
     return Response.json(health, { status: health.status === "ready" ? 200 : 503 });
   });
 
   api.notFound(({ req }) => problem(404, { detail: `${req.path} does not exist.` }));
-  api.onError((error) => {
+  api.onError((error, { req }) => {
     logger.error({ err: error }, "request failed");
     if (error instanceof ThroughlineError && error.retryable) {
       return problem(503, {
-        detail: "The order could not be stored in time; it may still be. Look again later.",
+        detail:
+          req.method === "POST"
+            ? "The order could not be stored in time; it may still be. Ask again with the same Idempotency-Key."
+            : "The database does not answer at the moment.",
         headers: { "retry-after": "5" },
       });
     }
-    return problem(500, { detail: "The order could not be placed. It was not stored." });
+    return problem(500, { detail: "The request could not be answered. Nothing was stored." });
   });
   return api;
 }
 
-function withinTime<Result>(publication: Promise<Result>): Promise<Result> {
+function withinTime<Result>(placing: Promise<Result>): Promise<Result> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
-      reject(new ThroughlineError("NATS_PUBLISH_UNCONFIRMED", `Not stored within ${publishTimeoutMs} ms.`));
-    }, publishTimeoutMs);
-    publication.then(resolve, reject).finally(() => clearTimeout(timer));
+      reject(new ThroughlineError("STORE_UNAVAILABLE", `Not stored within ${placeTimeoutMs} ms.`));
+    }, placeTimeoutMs);
+    placing.then(resolve, reject).finally(() => clearTimeout(timer));
   });
 }

@@ -1,23 +1,29 @@
 // The gateway process: HTTP outside, events inside.
 
-import type { RunningService } from "@throughline/core";
 import { pino } from "pino";
-import type { CheckStock, OrderPlaced } from "../contracts/index.ts";
+import { type HttpServer, startHttpServer } from "../http-server.ts";
 import { launchService } from "../launch-service.ts";
 import { createHttpApi } from "./http-api.ts";
-import { type HttpServer, startHttpServer } from "./http-server.ts";
+import { viewTables } from "./order-view.ts";
+import { forgetOldKeys, idempotencyTables } from "./place-order.ts";
 import { createGateway } from "./service.ts";
 
 const logger = pino().child({ service: "gateway" });
 const { HOST: hostname = "127.0.0.1", PORT: port } = process.env;
+const forgetEveryMs = 600_000;
 
 let server: HttpServer | undefined;
-const running: RunningService<typeof OrderPlaced, typeof CheckStock> = await launchService(createGateway(), {
+const { running, database } = await launchService(createGateway, {
+  tables: `${viewTables}; ${idempotencyTables}`,
   beforeStop: () => server?.close(),
 });
 
+setInterval(() => {
+  void forgetOldKeys(database).catch((error: unknown) => logger.warn({ err: error }, "old keys are kept for now"));
+}, forgetEveryMs).unref();
+
 try {
-  const api = createHttpApi(() => running, logger);
+  const api = createHttpApi(running, logger);
   server = await startHttpServer(api, { hostname, port: port ? Number(port) : undefined });
   logger.info({ url: server.url }, "listening");
 } catch (error) {

@@ -1,43 +1,95 @@
-// Turns a request body into an order, or into a list of what is wrong with it.
+// Places an order once: the order, its event and the idempotency key commit together, and whoever asks again with the key
+// gets the first answer.
 
-import { randomUUID } from "node:crypto";
-import { listIssues } from "@throughline/contracts";
+import { createHash } from "node:crypto";
+import { parseTraceparent } from "@throughline/contracts";
+import type { RunningService, SqlTransaction } from "@throughline/core";
 import { z } from "zod";
-import type { OrderItem } from "../contracts/index.ts";
-import { priceList } from "./price-list.ts";
-import type { FieldProblem } from "./problem.ts";
+import { type CheckStock, OrderPlaced } from "../contracts/index.ts";
+import type { Database } from "../database.ts";
+import type { Order } from "./order-request.ts";
+import { notePlaced } from "./order-view.ts";
 
-const OrderRequest = z.strictObject({
-  customerId: z.string().min(1).max(64),
-  items: z
-    .array(z.strictObject({ sku: z.string().min(1).max(64), quantity: z.int().min(1).max(1_000) }))
-    .min(1)
-    .max(100),
-  paymentMethod: z.string().min(1).max(64),
-  currency: z.literal("EUR").default("EUR"),
+export type Gateway = RunningService<typeof OrderPlaced, typeof CheckStock>;
+
+/** What `POST /orders` answers. */
+export const AcceptedOrder = z.object({
+  orderId: z.string(),
+  correlationId: z.string().meta({ description: "The order's journey through all services." }),
+  traceId: z.string().optional().meta({ description: "W3C trace id, 32 hexadecimal digits." }),
 });
+export type AcceptedOrder = z.infer<typeof AcceptedOrder>;
 
-export interface Order {
-  readonly orderId: string;
-  readonly customerId: string;
-  readonly items: OrderItem[];
-  readonly paymentMethod: string;
-  readonly currency: string;
+export type Placing =
+  | { readonly accepted: AcceptedOrder; readonly isRepeated: boolean }
+  /** The key was used for another order. */
+  | { readonly conflict: true };
+
+/** A key belongs to its customer: nobody sees another one's answer by guessing. */
+export const idempotencyTables = `
+create table if not exists gateway.idempotency_keys (
+  customer_id text not null,
+  key text not null,
+  fingerprint text not null,
+  answer json,
+  created_at timestamptz not null default clock_timestamp(),
+  primary key (customer_id, key)
+);
+create index if not exists idempotency_keys_created on gateway.idempotency_keys (created_at)`;
+
+const keepKeysHours = 24;
+
+/** A second request with the same key waits for the first one's commit. @throws STORE_UNAVAILABLE */
+export async function placeOrder(gateway: Gateway, order: Order, key: string | undefined): Promise<Placing> {
+  return await gateway.transaction(async (tx) => {
+    const earlier = key === undefined ? undefined : await claimKey(tx, order, key);
+    if (earlier !== undefined) {
+      return earlier;
+    }
+    const event = await gateway.publish(OrderPlaced, order, { transaction: tx });
+    await notePlaced(tx, order, event);
+    const { orderId } = order;
+    const { correlationId } = event;
+    const accepted = { orderId, correlationId, traceId: parseTraceparent(event.traceparent)?.traceId };
+    if (key !== undefined) {
+      await tx.query("update gateway.idempotency_keys set answer = $3 where customer_id = $1 and key = $2", [
+        order.customerId,
+        key,
+        JSON.stringify(accepted),
+      ]);
+    }
+    return { accepted, isRepeated: false };
+  });
 }
 
-export type OrderReading = { readonly order: Order } | { readonly errors: readonly FieldProblem[] };
-
-export function readOrder(body: unknown): OrderReading {
-  const request = OrderRequest.safeParse(body);
-  if (!request.success) {
-    return { errors: listIssues(request.error.issues).map(({ pointer, message }) => ({ pointer, detail: message })) };
-  }
-  const unknown = request.data.items.flatMap(({ sku }, index) =>
-    priceList.has(sku) ? [] : [{ pointer: `/items/${index}/sku`, detail: `"${sku}" is not for sale` }],
+/** Undefined for the first to use the key. */
+async function claimKey(tx: SqlTransaction, order: Order, key: string): Promise<Placing | undefined> {
+  const fingerprint = fingerprintOf(order);
+  const { rows: claimed } = await tx.query(
+    `insert into gateway.idempotency_keys (customer_id, key, fingerprint) values ($1, $2, $3)
+     on conflict do nothing returning 1`,
+    [order.customerId, key, fingerprint],
   );
-  if (unknown.length > 0) {
-    return { errors: unknown };
+  if (claimed.length > 0) {
+    return undefined;
   }
-  const items = request.data.items.map((item) => ({ ...item, unitPriceCents: priceList.get(item.sku) ?? 0 }));
-  return { order: { ...request.data, items, orderId: `order-${randomUUID()}` } };
+  const { rows } = await tx.query<{ fingerprint: string; answer: AcceptedOrder }>(
+    "select fingerprint, answer from gateway.idempotency_keys where customer_id = $1 and key = $2",
+    [order.customerId, key],
+  );
+  const [earlier] = rows;
+  return earlier?.fingerprint === fingerprint ? { accepted: earlier.answer, isRepeated: true } : { conflict: true };
+}
+
+/** Of what the customer asked for; the order id is made anew for each request. */
+function fingerprintOf({ orderId: _own, ...asked }: Order): string {
+  return createHash("sha256").update(JSON.stringify(asked)).digest("base64url");
+}
+
+/** Forgets keys that nobody repeats any more. */
+export async function forgetOldKeys(database: Database): Promise<void> {
+  await database.query(
+    "delete from gateway.idempotency_keys where created_at < clock_timestamp() - $1 * interval '1 hour'",
+    [keepKeysHours],
+  );
 }

@@ -1,5 +1,18 @@
 // Errors of the HTTP API as problem details. @see https://www.rfc-editor.org/rfc/rfc9457
 
+import { z } from "zod";
+
+export const Problem = z.object({
+  type: z.literal("about:blank"),
+  title: z.string(),
+  status: z.int(),
+  detail: z.string(),
+  errors: z
+    .array(z.object({ pointer: z.string().meta({ description: "JSON Pointer to the field." }), detail: z.string() }))
+    .optional()
+    .meta({ description: "The fields that are wrong." }),
+});
+
 /** One field that is wrong, by JSON Pointer. */
 export interface FieldProblem {
   readonly pointer: string;

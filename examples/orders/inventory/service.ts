@@ -10,16 +10,22 @@ import {
   OrderCancelled,
   OrderPlaced,
 } from "../contracts/index.ts";
-import type { Stock } from "./stock.ts";
+import { release, reserve } from "./stock.ts";
 
-export function createInventory(stock: Stock): Service {
+/** How much of an item could be ordered now; undefined for what was never in stock. */
+export type ReadStock = (sku: string) => Promise<number | undefined>;
+
+export function createInventory(readStock: ReadStock): Service {
   const inventory = defineService("inventory", {
     publishes: [InventoryReserved, InventoryOutOfStock, InventoryReleased],
   });
 
   inventory.on(OrderPlaced, { name: "reserve", order: "key", policy: policies.standard }, async (order, context) => {
     const { orderId, customerId, items, currency, paymentMethod } = order;
-    const missing = await stock.reserve(orderId, items);
+    const missing = await reserve(context.tx, orderId, items);
+    if (missing === undefined) {
+      return;
+    }
     if (missing.length > 0) {
       await context.publish(InventoryOutOfStock, { orderId, customerId, missing: [...missing] });
       return;
@@ -28,15 +34,14 @@ export function createInventory(stock: Stock): Service {
     await context.publish(InventoryReserved, { orderId, customerId, amountCents, currency, paymentMethod });
   });
 
-  inventory.on(OrderCancelled, { name: "release", order: "key" }, async ({ orderId, reason }, context) => {
-    if (reason === "payment-declined") {
-      await stock.release(orderId);
+  inventory.on(OrderCancelled, { name: "release", order: "key" }, async ({ orderId }, context) => {
+    if (await release(context.tx, orderId)) {
       await context.publish(InventoryReleased, { orderId });
     }
   });
 
   inventory.serve(CheckStock, async ({ sku }) => {
-    const available = await stock.available(sku);
+    const available = await readStock(sku);
     if (available === undefined) {
       throw failWith(CheckStock, "unknown-sku", { sku });
     }

@@ -1,4 +1,6 @@
-// The stock and who has what set aside. In memory for now, behind the seam that a database will take.
+// The stock and who has what set aside. Rows are locked in one order, so orders that share items wait and never deadlock.
+
+import type { SqlTransaction } from "@throughline/core";
 
 /** An item and how many of it. */
 export interface Line {
@@ -12,46 +14,84 @@ export interface Shortage {
   readonly available: number;
 }
 
-export interface Stock {
-  /** Sets everything aside or nothing; asked again for the same order, it gives the same answer and takes no more. */
-  reserve(orderId: string, lines: readonly Line[]): Promise<readonly Shortage[]>;
-  /** Puts back what is set aside for the order; nothing to put back is fine. */
-  release(orderId: string): Promise<void>;
-  /** Undefined for what was never in stock. */
-  available(sku: string): Promise<number | undefined>;
+/** The check makes a negative stock impossible, whatever the code does. */
+export const stockTables = `
+create table if not exists inventory.stock (
+  sku text primary key,
+  initial integer not null,
+  available integer not null check (available >= 0)
+);
+create table if not exists inventory.reservations (
+  order_id text primary key,
+  status text not null check (status in ('reserved', 'refused', 'released')),
+  lines jsonb not null,
+  changed_at timestamptz not null default clock_timestamp()
+)`;
+
+/** Fills an empty stock; what is there already stays as it is. */
+export function stockUp(items: Readonly<Record<string, number>>): string {
+  const rows = JSON.stringify(items).replaceAll("'", "''");
+  return `insert into inventory.stock (sku, initial, available)
+    select key, value::integer, value::integer from json_each_text('${rows}') on conflict do nothing`;
 }
 
-export function createStockInMemory(initial: Readonly<Record<string, number>>): Stock {
-  const available = new Map(Object.entries(initial));
-  const reservations = new Map<string, readonly Line[]>();
-  const change = (lines: readonly Line[], sign: 1 | -1) => {
-    for (const { sku, quantity } of lines) {
-      available.set(sku, (available.get(sku) ?? 0) + sign * quantity);
-    }
-  };
-  return {
-    async reserve(orderId, lines) {
-      if (reservations.has(orderId)) {
-        return [];
-      }
-      const shortages = sumBySku(lines).flatMap(({ sku, quantity }) => {
-        const left = available.get(sku) ?? 0;
-        return left < quantity ? [{ sku, requested: quantity, available: left }] : [];
-      });
-      if (shortages.length === 0) {
-        reservations.set(orderId, lines);
-        change(lines, -1);
-      }
-      return shortages;
-    },
-    async release(orderId) {
-      change(reservations.get(orderId) ?? [], 1);
-      reservations.delete(orderId);
-    },
-    async available(sku) {
-      return available.get(sku);
-    },
-  };
+/**
+ * Sets everything aside or nothing. Resolves with what is missing, and with undefined for an order that was decided before,
+ * be it that it was cancelled before it could be reserved.
+ */
+export async function reserve(
+  tx: SqlTransaction,
+  orderId: string,
+  lines: readonly Line[],
+): Promise<readonly Shortage[] | undefined> {
+  const { rows: decided } = await tx.query(
+    `insert into inventory.reservations (order_id, status, lines) values ($1, 'reserved', $2)
+     on conflict do nothing returning 1`,
+    [orderId, JSON.stringify(lines)],
+  );
+  if (decided.length === 0) {
+    return undefined;
+  }
+  const wanted = sumBySku(lines);
+  const { rows: stock } = await tx.query<{ sku: string; available: number }>(
+    "select sku, available from inventory.stock where sku = any($1) order by sku for update",
+    [wanted.map(({ sku }) => sku)],
+  );
+  const available = new Map(stock.map((row) => [row.sku, row.available]));
+  const missing = wanted
+    .map(({ sku, quantity }) => ({ sku, requested: quantity, available: available.get(sku) ?? 0 }))
+    .filter((item) => item.available < item.requested);
+  if (missing.length === 0) {
+    await changeStock(tx, wanted, -1);
+  } else {
+    await tx.query("update inventory.reservations set status = 'refused' where order_id = $1", [orderId]);
+  }
+  return missing;
+}
+
+/** Puts back what is set aside for the order, and nothing will be set aside for it again. False: nothing was. */
+export async function release(tx: SqlTransaction, orderId: string): Promise<boolean> {
+  const { rows } = await tx.query<{ lines: readonly Line[] }>(
+    `insert into inventory.reservations as r (order_id, status, lines) values ($1, 'released', '[]')
+     on conflict (order_id) do update set status = 'released', changed_at = clock_timestamp() where r.status = 'reserved'
+     returning r.lines`,
+    [orderId],
+  );
+  const lines = rows[0]?.lines ?? [];
+  await changeStock(tx, sumBySku(lines), 1);
+  return lines.length > 0;
+}
+
+async function changeStock(tx: SqlTransaction, lines: readonly Line[], sign: 1 | -1): Promise<void> {
+  if (lines.length === 0) {
+    return;
+  }
+  await tx.query(
+    `update inventory.stock as s set available = s.available + $3 * change.quantity
+     from (select unnest($1::text[]) as sku, unnest($2::integer[]) as quantity) as change
+     where s.sku = change.sku`,
+    [lines.map(({ sku }) => sku), lines.map(({ quantity }) => quantity), sign],
+  );
 }
 
 /** One order may name an item twice. */
@@ -60,5 +100,5 @@ function sumBySku(lines: readonly Line[]): Line[] {
   for (const { sku, quantity } of lines) {
     sums.set(sku, (sums.get(sku) ?? 0) + quantity);
   }
-  return [...sums].map(([sku, quantity]) => ({ sku, quantity }));
+  return [...sums].map(([sku, quantity]) => ({ sku, quantity })).toSorted((a, b) => (a.sku < b.sku ? -1 : 1));
 }

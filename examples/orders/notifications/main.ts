@@ -1,7 +1,7 @@
 // The notifications process.
 
 import { launchService } from "../launch-service.ts";
-import { createMailerInMemory } from "./mailer.ts";
+import { mailTables } from "./outgoing-mail.ts";
 import { createNotifications } from "./service.ts";
 
-await launchService(createNotifications(createMailerInMemory()));
+await launchService(createNotifications, { tables: mailTables });

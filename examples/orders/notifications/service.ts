@@ -2,17 +2,20 @@
 
 import { defineService, policies, type Service } from "@throughline/core";
 import { NotificationSent, OrderCancelled, OrderConfirmed } from "../contracts/index.ts";
-import type { Mailer } from "./mailer.ts";
+import { queueMail } from "./outgoing-mail.ts";
 
-export function createNotifications(mailer: Mailer): Service {
+/** Each takes a connection to the database. */
+const concurrency = 8;
+
+export function createNotifications(): Service {
   const notifications = defineService("notifications", { publishes: [NotificationSent] });
 
   notifications.on(
     [OrderConfirmed, OrderCancelled],
-    { name: "tell-customer", policy: policies.notification },
+    { name: "tell-customer", policy: policies.notification, concurrency },
     async ({ orderId, customerId }, context) => {
       const template = context.event.type === "orders.confirmed" ? "order-confirmed" : "order-cancelled";
-      await mailer.send({ customerId, template, orderId });
+      await queueMail(context.tx, { customerId, template, orderId });
       await context.publish(NotificationSent, { orderId, customerId, channel: "email", template });
     },
   );

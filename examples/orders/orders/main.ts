@@ -1,8 +1,20 @@
 // The orders process.
 
+import { pino } from "pino";
 import { launchService } from "../launch-service.ts";
+import { watchDeadlines } from "./deadlines.ts";
+import { orderTables } from "./order-book.ts";
 import { createOrders } from "./service.ts";
 
-const { ORDERS_PARTITIONS: partitions } = process.env;
+const { ORDERS_PARTITIONS: partitions, ORDER_DEADLINE_MS: deadlineMs } = process.env;
 
-await launchService(createOrders({ partitions: partitions ? Number(partitions) : undefined }));
+let endDeadlines: () => void = () => undefined;
+const { running } = await launchService(
+  () =>
+    createOrders({
+      partitions: partitions ? Number(partitions) : undefined,
+      deadlineMs: deadlineMs ? Number(deadlineMs) : undefined,
+    }),
+  { tables: orderTables, beforeStop: () => endDeadlines() },
+);
+endDeadlines = watchDeadlines(running, pino().child({ service: "orders" }));

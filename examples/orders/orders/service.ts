@@ -1,32 +1,49 @@
-// Decides how an order ends: confirmed once it is paid, cancelled when it cannot be.
+// Decides how an order ends: confirmed once it is paid, cancelled when it cannot be, or is not in time.
 
 import { defineService, type Service } from "@throughline/core";
 import {
   InventoryOutOfStock,
   OrderCancelled,
   OrderConfirmed,
+  OrderPlaced,
   PaymentCaptured,
   PaymentDeclined,
 } from "../contracts/index.ts";
+import { endOrder, openOrder } from "./order-book.ts";
 
 export interface OrdersOptions {
   /** Spreads confirming over instances, the events of an order in their order. Needs nats-server 2.10. Default: no. */
   readonly partitions?: number | undefined;
+  /** How long an order may take from being placed to being paid. Default 15 min. */
+  readonly deadlineMs?: number | undefined;
 }
 
-export function createOrders({ partitions }: OrdersOptions = {}): Service {
+export function createOrders({
+  partitions,
+  deadlineMs = 900_000,
+}: OrdersOptions = {}): Service<typeof OrderConfirmed | typeof OrderCancelled> {
   const orders = defineService("orders", { publishes: [OrderConfirmed, OrderCancelled] });
+
+  orders.on(OrderPlaced, { name: "open", order: "key" }, async (order, context) => {
+    const { id, correlationId, traceparent, tracestate } = context.event;
+    await openOrder(context.tx, order, { placedBy: { id, correlationId, traceparent, tracestate }, deadlineMs });
+  });
 
   const confirming = { name: "confirm", order: "key", ...(partitions && { partitions }) } as const;
   orders.on(PaymentCaptured, confirming, async ({ orderId, customerId, paymentId }, context) => {
-    await context.publish(OrderConfirmed, { orderId, customerId, paymentId });
+    // Too late for one that was cancelled meanwhile: its payment is given back because of that.
+    if (await endOrder(context.tx, { orderId, customerId }, "confirmed")) {
+      await context.publish(OrderConfirmed, { orderId, customerId, paymentId });
+    }
   });
 
   orders.on(
     PaymentDeclined,
     { name: "cancel-unpaid", order: "key" },
     async ({ orderId, customerId, reason }, context) => {
-      await context.publish(OrderCancelled, { orderId, customerId, reason: "payment-declined", explanation: reason });
+      if (await endOrder(context.tx, { orderId, customerId }, "cancelled")) {
+        await context.publish(OrderCancelled, { orderId, customerId, reason: "payment-declined", explanation: reason });
+      }
     },
   );
 
@@ -35,7 +52,9 @@ export function createOrders({ partitions }: OrdersOptions = {}): Service {
     const explanation = missing
       .map(({ sku, requested, available }) => `${sku}: ${requested} of ${available}`)
       .join(", ");
-    await context.publish(OrderCancelled, { orderId, customerId, reason: "out-of-stock", explanation });
+    if (await endOrder(context.tx, { orderId, customerId }, "cancelled")) {
+      await context.publish(OrderCancelled, { orderId, customerId, reason: "out-of-stock", explanation });
+    }
   });
 
   return orders;

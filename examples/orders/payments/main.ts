@@ -1,9 +1,10 @@
 // The payments process.
 
 import { launchService } from "../launch-service.ts";
-import { createSimulatedCardProcessor } from "./card-processor.ts";
+import { connectCardProcessor } from "./card-processor-client.ts";
+import { paymentTables } from "./payment-book.ts";
 import { createPayments } from "./service.ts";
 
-const latencyMs = Number(process.env["CARD_PROCESSOR_LATENCY_MS"] ?? 20);
+const { CARD_PROCESSOR_URL: processorUrl = "http://127.0.0.1:8090" } = process.env;
 
-await launchService(createPayments(createSimulatedCardProcessor({ latencyMs })));
+await launchService(() => createPayments(connectCardProcessor(processorUrl)), { tables: paymentTables });

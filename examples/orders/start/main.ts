@@ -66,7 +66,8 @@ async function showOrder(system: OrderSystem, bootMs: number, json: boolean): Pr
   const orderMs = Math.round(performance.now() - orderStartedAt);
   const complete = isComplete(journey);
   if (json) {
-    const { version, source } = system.broker;
+    const natsServer = { version: system.broker.version, source: system.broker.source };
+    const postgres = { version: system.databases.version, source: system.databases.source };
     const events = journey.events.map(({ id, type, version, service, causationId, time, streamSequence }) => ({
       id,
       type,
@@ -76,7 +77,7 @@ async function showOrder(system: OrderSystem, bootMs: number, json: boolean): Pr
       time,
       streamSequence,
     }));
-    const result = { ...placed, complete, events, natsServer: { version, source }, timings: { bootMs, orderMs } };
+    const result = { ...placed, complete, events, natsServer, postgres, timings: { bootMs, orderMs } };
     process.stdout.write(`${JSON.stringify(result)}\n`);
   } else {
     const color = styleText("bold", "x", { stream: process.stdout }) !== "x";
@@ -90,20 +91,24 @@ async function showOrder(system: OrderSystem, bootMs: number, json: boolean): Pr
   return complete;
 }
 
-function invitation({ gatewayUrl, broker, folder }: OrderSystem): string {
+function invitation({ gatewayUrl, cardProcessorUrl, broker, databases, folder }: OrderSystem): string {
   const post = (order: object) =>
     `curl -s ${gatewayUrl}/orders -H 'content-type: application/json' -d '${JSON.stringify(order)}'`;
   const small = { customerId: "customer-2", items: [{ sku: "coffee-beans", quantity: 1 }], paymentMethod: "card-visa" };
   return [
-    `Gateway      ${gatewayUrl}   (health: ${gatewayUrl}/health/ready)`,
-    `NATS         ${broker.url}   (nats-server ${broker.version}, from ${broker.source})`,
-    `Logs         ${join(folder, "logs")}`,
+    `Gateway         ${gatewayUrl}   (API: /openapi.json, health: /health/ready)`,
+    `Card processor  ${cardProcessorUrl}   (what it charged: /ledger, what goes wrong: /faults)`,
+    `NATS            ${broker.url}   (nats-server ${broker.version}, from ${broker.source})`,
+    `Postgres        ${databases.version}, from ${databases.source}, a database for each service`,
+    `Logs            ${join(folder, "logs")}`,
     "",
     "Try next:",
     `  an order         ${post(small)}`,
     `  a declined card  ${post({ ...small, paymentMethod: "card-declined" })}`,
     `  sold out         ${post({ ...small, items: [{ sku: "hand-grinder", quantity: 1 }] })}`,
+    `  how it stands    curl -s ${gatewayUrl}/orders/<orderId>`,
     `  what is there    curl -s ${gatewayUrl}/stock/coffee-beans`,
+    `  an outage        curl -s -X PUT ${cardProcessorUrl}/faults -d '{"outage":"refuse"}'   (over with '{}')`,
     "",
     "Ctrl-C ends everything.",
   ].join("\n");

@@ -1,35 +1,44 @@
-// The whole reference system: a broker, and five services as separate processes.
+// The whole reference system: a broker, a database for each service, five services and the card processor that they ask, all
+// as separate processes.
 
 import { join } from "node:path";
 import { buildJourney, type Journey } from "@throughline/journeys";
 import { openStoredEvents, type StoredEventsReader } from "@throughline/nats";
-import { type ProvidedNats, provideNats } from "@throughline/servers";
+import {
+  findFreePorts,
+  type ProvidedNats,
+  type ProvidedPostgres,
+  provideNats,
+  providePostgres,
+} from "@throughline/servers";
 import { report, runStep } from "./progress.ts";
-import { type ServiceName, ServiceProcess, serviceNames } from "./service-process.ts";
+import { type ProcessName, type ServiceName, ServiceProcess, serviceNames } from "./service-process.ts";
 
 export interface SystemOptions {
-  /** Where streams and logs are kept. */
+  /** Where streams, databases and logs are kept. */
   readonly folder: string;
   readonly env: NodeJS.ProcessEnv;
-  /** Settings for single services, as environment variables. */
-  readonly serviceEnv?: Partial<Record<ServiceName, Readonly<Record<string, string>>>>;
+  /** Settings for single processes, as environment variables. */
+  readonly serviceEnv?: Partial<Record<ProcessName, Readonly<Record<string, string>>>>;
 }
 
-export interface Broker {
+export interface SystemServer {
   readonly url: string;
   readonly version: string;
-  /** Where the server came from: `NATS_URL`, or how packages/servers found it. */
+  /** Where the server came from: the environment, or how packages/servers found it. */
   readonly source: string;
 }
 
 export interface OrderSystem extends AsyncDisposable {
-  readonly broker: Broker;
+  readonly broker: SystemServer;
+  readonly databases: Omit<SystemServer, "url"> & { readonly urls: Readonly<Record<ServiceName, string>> };
   readonly gatewayUrl: string;
+  readonly cardProcessorUrl: string;
   readonly folder: string;
-  readonly services: ReadonlyMap<ServiceName, ServiceProcess>;
+  readonly services: ReadonlyMap<ProcessName, ServiceProcess>;
   readonly events: StoredEventsReader;
-  /** Starts a service again after it was killed. */
-  relaunch(name: ServiceName): Promise<ServiceProcess>;
+  /** Starts a process again after it was killed. */
+  relaunch(name: ProcessName): Promise<ServiceProcess>;
 }
 
 /** What the gateway answers to a placed order. */
@@ -41,27 +50,46 @@ export interface PlacedOrder {
 
 const contexts = ["orders", "inventory", "payments", "notifications"];
 
-/** Resolves when all five services are ready; on failure nothing is left running. */
+/** Resolves when all processes are ready; on failure nothing is left running. */
 export async function startOrderSystem(options: SystemOptions): Promise<OrderSystem> {
   await using cleanup = new AsyncDisposableStack();
-  const broker = cleanup.use(await startBroker(options));
+  const starting = [startBroker(options), startDatabases(options)] as const;
+  cleanup.defer(async () => {
+    for (const started of await Promise.allSettled(starting)) {
+      await (started.status === "fulfilled" && started.value[Symbol.asyncDispose]());
+    }
+  });
+  const [broker, postgres] = await Promise.all(starting);
   const events = cleanup.use(await openStoredEvents(broker.url));
-  const launch = (name: ServiceName) =>
+  const urls = await nameDatabases(postgres);
+  const [port = 0] = await findFreePorts(1);
+  const cardProcessorUrl = `http://127.0.0.1:${port}`;
+  const settings = (name: ProcessName): Readonly<Record<string, string>> =>
+    name === "card-processor"
+      ? {
+          CARD_PROCESSOR_PORT: String(port),
+          CARD_PROCESSOR_LEDGER: join(options.folder, "card-processor-ledger.jsonl"),
+        }
+      : { NATS_URL: broker.url, DATABASE_URL: urls[name], CARD_PROCESSOR_URL: cardProcessorUrl };
+  const launch = (name: ProcessName) =>
     new ServiceProcess(name, {
       logFile: join(options.folder, "logs", `${name}.log`),
-      env: { NATS_URL: broker.url, ...options.serviceEnv?.[name] },
+      env: { ...settings(name), ...options.serviceEnv?.[name] },
     });
-  const services = new Map(serviceNames.map((name) => [name, launch(name)]));
+  const names: readonly ProcessName[] = ["card-processor", ...serviceNames];
+  const services = new Map(names.map((name) => [name, launch(name)]));
   cleanup.defer(async () => {
     await Promise.all([...services.values()].map((service) => service.stop()));
   });
-  const [listening] = await runStep("five services", () =>
+  const [, listening] = await runStep("five services and a card processor", () =>
     Promise.all([...services.values()].map((service) => service.ready())),
   );
   const owned = cleanup.move();
   return {
     broker: { url: broker.url, source: broker.source, version: events.serverVersion },
+    databases: { urls, source: postgres.source, version: postgres.version },
     gatewayUrl: String(listening?.url),
+    cardProcessorUrl,
     folder: options.folder,
     services,
     events,
@@ -78,6 +106,15 @@ export async function startOrderSystem(options: SystemOptions): Promise<OrderSys
 function startBroker({ env, folder }: SystemOptions): Promise<ProvidedNats> {
   const dataFolder = join(folder, "nats");
   return runStep("nats-server", () => provideNats({ dataFolder, env, onProgress: (step) => report(`  ${step} …`) }));
+}
+
+function startDatabases({ env, folder }: SystemOptions): Promise<ProvidedPostgres> {
+  return runStep("Postgres", () => providePostgres({ dataFolder: join(folder, "postgres"), env }));
+}
+
+async function nameDatabases(postgres: ProvidedPostgres): Promise<Readonly<Record<ServiceName, string>>> {
+  const entries = await Promise.all(serviceNames.map(async (name) => [name, await postgres.database(name)] as const));
+  return Object.fromEntries(entries) as Record<ServiceName, string>;
 }
 
 /** Places an order through HTTP. Rejects with the gateway's answer when it is refused. */

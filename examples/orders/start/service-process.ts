@@ -8,6 +8,8 @@ import { fileURLToPath } from "node:url";
 
 export const serviceNames = ["gateway", "orders", "payments", "inventory", "notifications"] as const;
 export type ServiceName = (typeof serviceNames)[number];
+/** The services, and what they ask outside. */
+export type ProcessName = ServiceName | "card-processor";
 
 export interface LaunchOptions {
   readonly env: Readonly<Record<string, string>>;
@@ -29,7 +31,7 @@ const stopTimeoutMs = 15_000;
 const keptLines = 500;
 
 export class ServiceProcess {
-  readonly name: ServiceName;
+  readonly name: ProcessName;
   /** The newest log entries. */
   readonly #log: LogEntry[] = [];
   readonly #child: ChildProcess;
@@ -38,7 +40,7 @@ export class ServiceProcess {
   #onEntry: ((entry: LogEntry) => void) | undefined;
 
   /** The service runs in a process group of its own: a Ctrl-C reaches it through the launcher only. */
-  constructor(name: ServiceName, { env, logFile }: LaunchOptions) {
+  constructor(name: ProcessName, { env, logFile }: LaunchOptions) {
     this.name = name;
     this.#logFile = logFile;
     mkdirSync(dirname(logFile), { recursive: true });
@@ -56,9 +58,9 @@ export class ServiceProcess {
     }
   }
 
-  /** The log entry that says the service is at work: "ready", or "listening" for the gateway. */
+  /** The log entry that says the service is at work: "ready", or "listening" where it answers HTTP. */
   async ready(): Promise<LogEntry> {
-    const wanted = this.name === "gateway" ? "listening" : "ready";
+    const wanted = this.name === "gateway" || this.name === "card-processor" ? "listening" : "ready";
     const entry = await Promise.race([this.#waitForLog((entry) => entry.msg === wanted), this.#exited]);
     if (entry === null || typeof entry === "number") {
       throw new Error(

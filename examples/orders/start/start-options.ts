@@ -14,7 +14,8 @@ export const usage = `usage: npm start [-- --once] [-- --json]
   --json   print the result as one JSON object; everything else goes to standard error
   --help   show this
 
-NATS_URL uses a running server instead of starting one; NATS_SERVER names a nats-server binary to start.
+NATS_URL and DATABASE_URL use running servers instead of starting them; NATS_SERVER names a nats-server binary to start,
+POSTGRES_BIN the folder of Postgres' programs.
 OTEL_EXPORTER_OTLP_ENDPOINT sends traces; PORT chooses the gateway's port.`;
 
 export function readOptions(args: readonly string[]): StartOptions | { readonly problem: string } {

@@ -1,52 +1,13 @@
 // The whole reference system against real servers: five processes, HTTP at one end, stored events at the other.
 
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { connect } from "@nats-io/transport-node";
 import { findServersToTest, type NatsServer, startNatsServer } from "@throughline/servers";
 import { eventually, startOtlpSink } from "@throughline/testing";
 import { afterAll, beforeAll, describe, expect, test as vitestTest } from "vitest";
-import {
-  followJourney,
-  isComplete,
-  type OrderSystem,
-  type PlacedOrder,
-  placeOrder,
-  startOrderSystem,
-} from "../start/order-system.ts";
-import type { ServiceName } from "../start/service-process.ts";
-
-const order = {
-  customerId: "customer-1",
-  items: [
-    { sku: "coffee-beans", quantity: 2 },
-    { sku: "filter-paper", quantity: 1 },
-  ],
-  paymentMethod: "card-visa",
-};
-
-async function startSystem(
-  server: NatsServer,
-  serviceEnv: Partial<Record<ServiceName, Record<string, string>>> = {},
-): Promise<OrderSystem> {
-  const folder = await mkdtemp(join(tmpdir(), "throughline-system-"));
-  const system = await startOrderSystem({ folder, env: { NATS_URL: server.url }, serviceEnv });
-  const stop = system[Symbol.asyncDispose];
-  return {
-    ...system,
-    [Symbol.asyncDispose]: async () => {
-      await stop();
-      await rm(folder, { recursive: true });
-    },
-  };
-}
-
-async function typesOf(system: OrderSystem, placed: PlacedOrder, timeoutMs = 20_000): Promise<string[]> {
-  const journey = await followJourney(system, placed, timeoutMs);
-  expect(isComplete(journey)).toBe(true);
-  return journey.events.map(({ type }) => type);
-}
+import { followJourney, type OrderSystem, placeOrder } from "../start/order-system.ts";
+import { breakProcessor, ledgerOf, order, startSystem, typesOf } from "./running-system.ts";
 
 describe.each(await findServersToTest())("on $name", ({ name, server: found }) => {
   const test = vitestTest.skipIf(found === undefined);
@@ -99,6 +60,19 @@ describe.each(await findServersToTest())("on $name", ({ name, server: found }) =
       "orders.cancelled",
       "notifications.sent",
     ]);
+  });
+
+  test("a customer whose mailbox takes nothing is told nothing, and has the order all the same", async () => {
+    const placed = await placeOrder(system.gatewayUrl, { ...order, customerId: "bouncing-1" });
+    await eventually(
+      async () => (await system.events.messages("ORDERS", `orders.confirmed.${placed.orderId}`)).length === 1,
+    );
+    const log = join(system.folder, "logs", "notifications.log");
+    await eventually(async () => (await readFile(log, "utf8")).includes("dropped as the policy says"), {
+      timeoutMs: 20_000,
+    });
+    expect(await system.events.messages("NOTIFICATIONS", `notifications.sent.${placed.orderId}`)).toEqual([]);
+    expect(await system.events.messages("DEAD_LETTERS", `dead.notifications.>`)).toEqual([]);
   });
 
   test("garbage from a plain client is kept as dead letters while orders go on", async () => {
@@ -160,7 +134,7 @@ describe("when things break", () => {
   });
 
   vitestTest("a service killed in the middle of a payment: the order completes once it is back", async () => {
-    await using system = await startSystem(server, { payments: { CARD_PROCESSOR_LATENCY_MS: "1500" } });
+    await using system = await startSystem(server, { "card-processor": { CARD_PROCESSOR_LATENCY_MS: "1500" } });
     const placed = await placeOrder(system.gatewayUrl, order);
     await eventually(
       async () => (await system.events.messages("INVENTORY", `inventory.reserved.${placed.orderId}`)).length,
@@ -172,7 +146,7 @@ describe("when things break", () => {
   });
 
   vitestTest("the broker killed and restarted under ten running orders: all complete", async () => {
-    await using system = await startSystem(server, { payments: { CARD_PROCESSOR_LATENCY_MS: "300" } });
+    await using system = await startSystem(server, { "card-processor": { CARD_PROCESSOR_LATENCY_MS: "300" } });
     const placing = Array.from({ length: 10 }, () => placeOrder(system.gatewayUrl, order));
     const first = await Promise.any(placing);
     await eventually(
@@ -187,6 +161,63 @@ describe("when things break", () => {
   });
 });
 
+describe("what goes wrong at the card processor", () => {
+  let server: NatsServer;
+  let system: OrderSystem;
+  beforeAll(async () => {
+    server = await startNatsServer();
+    system = await startSystem(server, { orders: { ORDER_DEADLINE_MS: "3000" } });
+  });
+  afterAll(async () => {
+    await system[Symbol.asyncDispose]();
+    await server[Symbol.asyncDispose]();
+  });
+  const kindsOf = async (orderId: string) =>
+    (await ledgerOf(system)).filter(({ key }) => key === orderId).map(({ kind }) => kind);
+
+  vitestTest("answers that get lost cost the customer nothing: one charge for one order", async () => {
+    await breakProcessor(system, { lostAnswerRate: 0.7 });
+    const placed = await Promise.all(Array.from({ length: 3 }, () => placeOrder(system.gatewayUrl, order)));
+    for (const one of placed) {
+      await typesOf(system, one, 60_000);
+      expect((await kindsOf(one.orderId)).filter((kind) => kind === "captured")).toEqual(["captured"]);
+    }
+  });
+
+  vitestTest("an order that is not paid in time is cancelled; what was charged meanwhile is given back", async () => {
+    await breakProcessor(system, { lostAnswerRate: 1 });
+    const placed = await placeOrder(system.gatewayUrl, order);
+    await eventually(async () => (await kindsOf(placed.orderId)).includes("captured"));
+    await eventually(
+      async () => (await system.events.messages("ORDERS", `orders.cancelled.${placed.orderId}`)).length === 1,
+    );
+    await breakProcessor(system, {});
+    await eventually(
+      async () => (await system.events.messages("PAYMENTS", `payments.refunded.${placed.orderId}`)).length === 1,
+      { timeoutMs: 60_000 },
+    );
+    expect(await kindsOf(placed.orderId)).toEqual(["captured", "refunded", "voided"]);
+    const journey = await followJourney(system, placed, 20_000);
+    expect(journey.events.map(({ type }) => type)).toEqual(
+      expect.arrayContaining(["orders.cancelled", "inventory.released", "payments.refunded", "notifications.sent"]),
+    );
+    // The deadline is its own trace, linked to the one that placed the order.
+    expect(journey.traceIds).toHaveLength(2);
+  });
+
+  vitestTest("a processor that is away charges nothing for orders that were cancelled meanwhile", async () => {
+    await breakProcessor(system, { outage: "refuse" });
+    const placed = await placeOrder(system.gatewayUrl, order);
+    await eventually(
+      async () => (await system.events.messages("INVENTORY", `inventory.released.${placed.orderId}`)).length === 1,
+      { timeoutMs: 20_000 },
+    );
+    await breakProcessor(system, {});
+    await eventually(async () => (await kindsOf(placed.orderId)).includes("voided"), { timeoutMs: 60_000 });
+    expect(await kindsOf(placed.orderId)).toEqual(["voided"]);
+  });
+});
+
 /** Whether a delivery to payments is under way. */
 async function hasPendingAck(server: NatsServer): Promise<boolean> {
   const connection = await connect({ servers: server.url });
@@ -194,57 +225,6 @@ async function hasPendingAck(server: NatsServer): Promise<boolean> {
   await connection.close();
   return (info.json<{ num_ack_pending?: number }>().num_ack_pending ?? 0) > 0;
 }
-
-describe("the gateway", () => {
-  let server: NatsServer;
-  let system: OrderSystem;
-  beforeAll(async () => {
-    server = await startNatsServer();
-    system = await startSystem(server);
-  });
-  afterAll(async () => {
-    await system[Symbol.asyncDispose]();
-    await server[Symbol.asyncDispose]();
-  });
-
-  const post = (body: string, contentType = "application/json") =>
-    fetch(`${system.gatewayUrl}/orders`, { method: "POST", headers: { "content-type": contentType }, body });
-
-  vitestTest("names each wrong field in problem details", async () => {
-    const response = await post(
-      JSON.stringify({ customerId: "", items: [{ sku: "coffee-beans", quantity: 0 }], paymentMethod: 7, extra: 1 }),
-    );
-    expect(response.status).toBe(422);
-    expect(response.headers.get("content-type")).toBe("application/problem+json");
-    const problem = (await response.json()) as { title: string; status: number; errors: { pointer: string }[] };
-    expect(problem).toMatchObject({ type: "about:blank", status: 422, title: expect.any(String) });
-    expect(problem.errors.map(({ pointer }) => pointer).toSorted()).toEqual([
-      "",
-      "/customerId",
-      "/items/0/quantity",
-      "/paymentMethod",
-    ]);
-    const unknown = await post(JSON.stringify({ ...order, items: [{ sku: "unicorn", quantity: 1 }] }));
-    expect(await unknown.json()).toMatchObject({ errors: [{ pointer: "/items/0/sku" }] });
-  });
-
-  vitestTest.each([
-    ["no JSON", 400, () => post("{")],
-    ["another media type", 415, () => post("a=b", "application/x-www-form-urlencoded")],
-    ["a huge body", 413, () => post(JSON.stringify({ text: "x".repeat(100_000) }))],
-    ["an unknown path", 404, () => fetch(`${system.gatewayUrl}/nothing`)],
-    ["another method", 405, () => fetch(`${system.gatewayUrl}/orders`)],
-  ])("answers %s with a problem", async (_name, status, request) => {
-    const response = await request();
-    expect(response.status).toBe(status);
-    expect(await response.json()).toMatchObject({ status, title: expect.any(String), detail: expect.any(String) });
-  });
-
-  vitestTest("tells that it is alive and ready", async () => {
-    expect((await fetch(`${system.gatewayUrl}/health/live`)).status).toBe(200);
-    expect(await (await fetch(`${system.gatewayUrl}/health/ready`)).json()).toMatchObject({ status: "ready" });
-  });
-});
 
 vitestTest("one trace over all five services arrives at an OTLP receiver", async () => {
   await using sink = await startOtlpSink();
@@ -263,6 +243,9 @@ vitestTest("one trace over all five services arrives at an OTLP receiver", async
   expect(spans.map(({ kind, name }) => `${kind} ${name}`).toSorted()).toEqual([
     "CONSUMER process inventory.reserved",
     "CONSUMER process orders.confirmed",
+    "CONSUMER process orders.confirmed",
+    "CONSUMER process orders.placed",
+    "CONSUMER process orders.placed",
     "CONSUMER process orders.placed",
     "CONSUMER process payments.captured",
     "PRODUCER send inventory.reserved",

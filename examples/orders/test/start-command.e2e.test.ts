@@ -65,6 +65,7 @@ test("`--once --json` prints one JSON object and nothing else on standard output
     traceId: expect.stringMatching(/^[0-9a-f]{32}$/),
     complete: true,
     natsServer: { version: expect.stringMatching(/^\d+\.\d+\.\d+/), source: expect.any(String) },
+    postgres: { version: expect.stringMatching(/^\d+\.\d+/), source: expect.any(String) },
     timings: { bootMs: expect.any(Number), orderMs: expect.any(Number) },
   });
   expect(result.events).toHaveLength(5);

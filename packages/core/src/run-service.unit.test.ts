@@ -51,6 +51,18 @@ describe("a running service", () => {
     expect(parseTraceparent(paid?.headers.get("traceparent"))?.traceId).toBe(trace?.traceId);
   });
 
+  test("publishes what follows from an earlier event into that one's journey, in a trace of its own", async () => {
+    const { transport, shop, payments } = await setUp({}, () => undefined);
+    const placed = await shop.publish(Placed, { id: "1" });
+    await eventually(() => transport.stored("PAYMENTS").length === 1);
+    const late = await payments.publish(Paid, { id: "1" }, { causedBy: placed });
+    expect(late).toMatchObject({ correlationId: placed.id, causationId: placed.id });
+    const stored = transport.stored("PAYMENTS")[1];
+    expect(stored?.headers.get("ce-causationid")).toBe(placed.id);
+    expect(stored?.headers.has("throughline-handling")).toBe(false);
+    expect(parseTraceparent(late.traceparent)?.traceId).not.toBe(parseTraceparent(placed.traceparent)?.traceId);
+  });
+
   test("tries again after a failure, and repeats the ids of what it published", async () => {
     const ids: string[] = [];
     const transport = createMemoryTransport();

@@ -19,6 +19,8 @@ export interface ConnectionPool {
 }
 
 const connectTimeoutMs = 5_000;
+/** For work of our own, which is done in a moment where nothing is wrong. */
+const useTimeoutMs = 30_000;
 
 /** @throws STORE_UNAVAILABLE when `pg` is not installed */
 export async function createPool(url: string, service: string, size: number): Promise<ConnectionPool> {
@@ -53,19 +55,30 @@ export function giveBack(client: PooledClient, destroy: boolean): void {
   client.release(destroy);
 }
 
-/** Lends a connection. One on which something failed is not kept: an open transaction ends with it. */
+/**
+ * Lends a connection. One on which something failed is not kept: an open transaction ends with it. So does one that takes
+ * too long: a network that swallows everything looks like a server that thinks.
+ */
 export async function withClient<Result>(
   pool: ConnectionPool,
   work: (client: PooledClient) => Promise<Result>,
 ): Promise<Result> {
   const client = await pool.connect();
   client.on("error", ignoreError);
-  let isBroken = true;
+  let isGivenBack = false;
+  const end = (destroy: boolean) => {
+    if (!isGivenBack) {
+      isGivenBack = true;
+      giveBack(client, destroy);
+    }
+  };
+  const timer = setTimeout(() => end(true), useTimeoutMs);
   try {
     const result = await work(client);
-    isBroken = false;
+    end(false);
     return result;
   } finally {
-    giveBack(client, isBroken);
+    clearTimeout(timer);
+    end(true);
   }
 }

@@ -214,7 +214,7 @@ export class OutboxRelay {
     const { schema, onBacklog } = this.#options;
     const { rows } = await this.#query<{ waiting: string; oldest: number | null }>(
       `select count(*) as waiting, extract(epoch from clock_timestamp() - min(created_at)) * 1000 as oldest
-       from (select created_at from ${schema}.outbox where sent_at is null and failure is null limit ${countUpTo}) as some`,
+       from (select created_at from ${schema}.outbox where sent_at is null and failure is null limit ${countUpTo}) as counted`,
     );
     onBacklog({ waiting: Number(rows[0]?.waiting ?? 0), oldestMs: Number(rows[0]?.oldest ?? 0) });
   }

@@ -42,6 +42,8 @@ export interface PostgresOptions {
 
 const dayMs = 86_400_000;
 const transactionTries = 6;
+/** For one of `running.transaction`; a handler's lasts as long as its attempt may. */
+const transactionTimeoutMs = 30_000;
 /** Another attempt at the same event is waited for so long, and then for the broker to bring it again. */
 const inboxLockMs = 5_000;
 /** Older than this, and the service is not well. */
@@ -124,7 +126,7 @@ class PostgresStore implements StoreConnection {
   async transaction<Result>(work: (unit: UnitOfWork) => Result | Promise<Result>): Promise<Result> {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#inTransaction(undefined, async (client, unit) => {
+        return await this.#inTransaction(AbortSignal.timeout(transactionTimeoutMs), async (client, unit) => {
           await client.query("begin");
           return await work(unit);
         });
@@ -163,7 +165,7 @@ class PostgresStore implements StoreConnection {
 
   /** `body` begins the transaction, so that it can say more in the same breath. */
   async #inTransaction<Result>(
-    signal: AbortSignal | undefined,
+    signal: AbortSignal,
     body: (client: PooledClient, unit: UnitOfWork) => Promise<Result>,
   ): Promise<Result> {
     const client = await this.#pool.connect().catch((error: unknown) => {
@@ -174,16 +176,16 @@ class PostgresStore implements StoreConnection {
     const release = (destroy: boolean) => {
       if (!isReleased) {
         isReleased = true;
-        signal?.removeEventListener("abort", onAbort);
+        signal.removeEventListener("abort", onAbort);
         giveBack(client, destroy);
       }
     };
     // An attempt that is over holds no locks any longer: Postgres rolls back what has lost its connection.
     const onAbort = () => release(true);
     client.on("error", ignoreError);
-    signal?.addEventListener("abort", onAbort);
+    signal.addEventListener("abort", onAbort);
     try {
-      signal?.throwIfAborted();
+      signal.throwIfAborted();
       const result = await body(client, unit);
       const messages = unit.end();
       if (result === "handled-before") {

@@ -1,6 +1,7 @@
 // The store by itself, on real servers: what commits together, what is never done twice, and in which order it is published.
 
 import { PGlite } from "@electric-sql/pglite";
+import { ThroughlineError } from "@throughline/contracts";
 import type { EventToHandle } from "@throughline/core";
 import { postgres } from "@throughline/postgres";
 import { eventually } from "@throughline/testing";
@@ -151,6 +152,28 @@ await onEachPostgres(({ create, test, server }) => {
     );
     expect(attempts).toEqual(["a-1", "a-1"]);
     expect(published.map(numberOf)).toEqual([1, 1]);
+    await connection.close();
+  });
+
+  test("is well while it publishes, and tells what is wrong while it cannot", async () => {
+    let isDown = false;
+    const { connection, published } = await openStore(postgres({ url: await create() }), async () => {
+      if (isDown) {
+        throw new ThroughlineError("NATS_UNREACHABLE", "The broker is away.");
+      }
+    });
+    const enqueueOne = (n: number) => connection.transaction(({ enqueue }) => enqueue(message("a", n)));
+    await enqueueOne(1);
+    await eventually(() => published.length === 1);
+    // The first look at the backlog comes after the first round.
+    await enqueueOne(2);
+    await eventually(() => published.length === 2);
+    expect(connection.problem()).toBeUndefined();
+    isDown = true;
+    await enqueueOne(3);
+    await eventually(() => connection.problem()?.includes("The broker is away."));
+    isDown = false;
+    await eventually(() => connection.problem() === undefined && published.length === 3);
     await connection.close();
   });
 

@@ -1,7 +1,7 @@
 // Real Postgres servers: the one that npm brings, and the system's.
 
 import { existsSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { findPostgresToTest, providePostgres, startPostgres } from "@throughline/servers";
@@ -41,6 +41,21 @@ describe.each(await findPostgresToTest())("$name", ({ found }) => {
     await eventually(() => !isAlive(pid));
   });
 
+  test("keeps its data for the next run, below a folder that only root can enter too", async () => {
+    const parent = await mkdtemp(join(tmpdir(), "throughline-secret-"));
+    await chmod(parent, 0o700);
+    const options = { ...(found && { found }), dataFolder: join(parent, "below", "postgres") };
+    {
+      await using first = await startPostgres(options);
+      await query(await first.database("orders"), "create table notes as select 'kept' as text");
+    }
+    await using second = await startPostgres(options);
+    expect(await query(await second.database("orders"), "select text from notes")).toEqual([{ text: "kept" }]);
+    await rm(parent, { recursive: true });
+    await rm(second.dataFolder, { recursive: true, force: true });
+    await rm(`${second.dataFolder}.password`, { force: true });
+  });
+
   test("stops although clients are connected", async () => {
     await using server = await startPostgres(found && { found });
     const client = new pg.Client({ connectionString: server.url });
@@ -64,7 +79,8 @@ describe("a data folder of one's own", () => {
   vitestTest("keeps its data from one server to the next", async () => {
     const folder = await mkdtemp(join(tmpdir(), "throughline-kept-"));
     const dataFolder = join(folder, "data");
-    await allowTraversal(folder);
+    // Temporary folders are their maker's alone; root lets somebody else run Postgres.
+    await chmod(folder, 0o755);
     try {
       const first = await startPostgres({ dataFolder });
       await query(await first.database("shop"), "create table notes as select 'kept' as text");
@@ -76,18 +92,18 @@ describe("a data folder of one's own", () => {
     }
   });
 
-  vitestTest("DATABASE_URL is used as it is", async () => {
-    const env = { DATABASE_URL: "postgres://somewhere/else" };
+  vitestTest("DATABASE_URL is used as it is, if a server answers there", async () => {
+    await using server = await startPostgres();
+    const env = { DATABASE_URL: server.url };
     await using provided = await providePostgres({ env });
-    expect([provided.source, await provided.database("any")]).toEqual(["DATABASE_URL", env.DATABASE_URL]);
+    expect(provided).toMatchObject({ source: "DATABASE_URL", version: server.version });
+    expect(await provided.database("any")).toBe(server.url);
+    await server.stop();
+    const failure = providePostgres({ env });
+    await expect(failure).rejects.toMatchObject({ code: "SERVERS_START_FAILED" });
+    await expect(failure).rejects.toThrow(/DATABASE_URL names does not answer/);
   });
 });
-
-/** Temporary folders are their maker's alone; root lets somebody else run Postgres. */
-async function allowTraversal(folder: string): Promise<void> {
-  const { chmod } = await import("node:fs/promises");
-  await chmod(folder, 0o755);
-}
 
 function isAlive(pid: number | undefined): boolean {
   try {

@@ -94,7 +94,10 @@ export class EventPublisher {
     if (refusal !== undefined) {
       return Promise.reject(refusal);
     }
-    const span = this.#tracing.startSend(contract.type, cause && contextOfSpan(cause.span));
+    const span =
+      options?.causedBy === undefined
+        ? this.#tracing.startSend(contract.type, cause && contextOfSpan(cause.span))
+        : this.#tracing.startSendLater(contract.type, options.causedBy);
     try {
       const written = this.#write(contract, data);
       return written instanceof Promise
@@ -252,9 +255,9 @@ export class EventPublisher {
     const now = this.#clock.now();
     const timing = options?.schedule && timingOfSchedule(contract, options.schedule, now);
     const dueMs = timing !== undefined && "atMs" in timing ? timing.atMs : now;
-    const envelope = this.#createEnvelope(contract, version, key, subject, dueMs, options?.id, span, cause);
+    const envelope = this.#createEnvelope(contract, version, key, subject, dueMs, options, span, cause);
     const headers = writeEventHeaders(envelope);
-    if (cause !== undefined) {
+    if (cause !== undefined && options?.causedBy === undefined) {
       headers.set(handlingHeader.name, handlingHeader.format(cause));
     }
     if (options?.headers !== undefined) {
@@ -277,17 +280,17 @@ export class EventPublisher {
     key: string,
     subject: string,
     timeMs: number,
-    givenId: string | undefined,
+    options: PublishOptions | undefined,
     span: Span,
     cause: PublishingCause | undefined,
   ): EventEnvelope {
     const id =
-      givenId !== undefined
-        ? requireValidId(givenId)
+      options?.id !== undefined
+        ? requireValidId(options.id)
         : cause === undefined
           ? createEventId()
           : deriveEventId(cause.event.id, cause.durable, subject, String(cause.countOf(subject)));
-    const correlationId = cause?.event.correlationId ?? id;
+    const causing = options?.causedBy ?? cause?.event;
     const time = this.#timestamp(timeMs);
     const { traceparent, tracestate } = traceHeadersOf(span);
     return {
@@ -297,8 +300,8 @@ export class EventPublisher {
       source: this.#source,
       time,
       key,
-      correlationId,
-      causationId: cause?.event.id,
+      correlationId: causing?.correlationId ?? id,
+      causationId: causing?.id,
       traceparent,
       tracestate,
     };

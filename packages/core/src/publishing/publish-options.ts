@@ -1,9 +1,15 @@
 // What a publisher may say about one publication, and what it may not.
 
-import { type HeaderList, ThroughlineError } from "@throughline/contracts";
+import { type EventEnvelope, type HeaderList, ThroughlineError } from "@throughline/contracts";
 import type { Schedule } from "./schedule.ts";
 
 export interface PublishOptions {
+  /**
+   * The event that this one follows from, published outside of its handler: a deadline that passed, a decision of a person.
+   * It joins that journey; its trace begins anew, linked to the old one, since it may come much later. Handlers publish as
+   * effects of what they handle without saying so.
+   */
+  readonly causedBy?: EarlierEvent;
   /**
    * The event's id, at most 256 printable characters without spaces. Default: a new UUIDv7, or one derived from the
    * event that a handler handles. Give the id of an earlier publication to repeat that one safely.
@@ -24,6 +30,9 @@ export interface PublishOptions {
   /** In a handler with a store: publish now, whatever becomes of the transaction. Default false. */
   readonly direct?: boolean;
 }
+
+/** What has to be kept of an event, to publish what follows from it some day. */
+export type EarlierEvent = Pick<EventEnvelope, "id" | "correlationId" | "traceparent" | "tracestate">;
 
 export interface PublishAllOptions {
   /**

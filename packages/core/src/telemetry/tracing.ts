@@ -52,6 +52,13 @@ export class Tracing {
     return this.#tracer.startSpan(`send ${type}`, { kind: SpanKind.PRODUCER }, parent);
   }
 
+  /** The PRODUCER span of a publication that follows from an earlier event: a trace of its own, linked to that one's. */
+  startSendLater(type: string, { traceparent, tracestate }: Pick<EventEnvelope, "traceparent" | "tracestate">): Span {
+    const earlier = readSpanContext(traceparent, tracestate);
+    const links: Link[] = earlier === undefined ? [] : [{ context: earlier }];
+    return this.#tracer.startSpan(`send ${type}`, { kind: SpanKind.PRODUCER, links }, ROOT_CONTEXT);
+  }
+
   /** The PRODUCER span of one event of an atomic batch, whose `send` span links to it. */
   startCreate(type: string, parent: Context = contextApi.active()): Span {
     return this.#tracer.startSpan(`create ${type}`, { kind: SpanKind.PRODUCER }, parent);

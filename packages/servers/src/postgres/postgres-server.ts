@@ -2,21 +2,30 @@
 
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
-import { chmod, chown, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, chown, mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import pg from "pg";
 import { findFreePorts } from "../free-ports.ts";
 import { GuardedProcess } from "../guarded-process.ts";
 import { runCommand } from "../run-command.ts";
 import { ServersError } from "../servers-error.ts";
 import { type FoundPostgres, findPostgres } from "./find-postgres.ts";
-import { ownFolder, type UnprivilegedUser, unprivilegedUser } from "./unprivileged-user.ts";
+import {
+  ownFolder,
+  reachablePlace,
+  reachablePrograms,
+  type UnprivilegedUser,
+  unprivilegedUser,
+} from "./unprivileged-user.ts";
 
 export interface PostgresOptions {
   /** Programs found before; found anew when left out. */
   readonly found?: FoundPostgres;
-  /** Where the data are kept, over restarts of this process too. Default: a temporary folder that goes away with the server. */
+  /**
+   * Where the data are kept, over restarts of this process too. Default: a temporary folder that goes away with the server.
+   * Started by root from where nobody else can go, a folder below /var/tmp stands for it.
+   */
   readonly dataFolder?: string;
   /** Settings of postgresql.conf, such as `{ fsync: "off" }`. */
   readonly settings?: Readonly<Record<string, string>>;
@@ -28,6 +37,7 @@ export interface PostgresServer extends AsyncDisposable {
   readonly url: string;
   readonly version: string;
   readonly source: FoundPostgres["source"];
+  readonly dataFolder: string;
   readonly logFile: string;
   readonly pid: number | undefined;
   /** The address of a database of this name, which is made if it does not exist. */
@@ -50,13 +60,15 @@ const stopSignal = "SIGINT";
 
 /** @throws ServersError SERVERS_NOT_FOUND, SERVERS_START_FAILED */
 export async function startPostgres(options: PostgresOptions = {}): Promise<PostgresServer> {
-  const found = options.found ?? (await findPostgres());
   const user = await unprivilegedUser();
+  const anyones = options.found ?? (await findPostgres());
+  const found = user === undefined ? anyones : { ...anyones, folder: await reachablePrograms(anyones.folder, user) };
   const temporary = await mkdtemp(join(tmpdir(), "throughline-postgres-"));
   const process = new GuardedProcess(temporary);
   try {
     await chmod(temporary, 0o755);
-    const dataFolder = options.dataFolder ?? join(temporary, "data");
+    const wanted = options.dataFolder ?? join(temporary, "data");
+    const dataFolder = user === undefined ? wanted : reachablePlace(wanted, user);
     const password = await initialize(found, dataFolder, temporary, user);
     const [port = 0] = await findFreePorts(1);
     const server = createServer(found, process, {
@@ -125,6 +137,7 @@ function createServer(found: FoundPostgres, process: GuardedProcess, parts: Serv
     url,
     version: found.version,
     source: found.source,
+    dataFolder,
     logFile,
     get pid() {
       return process.pid;
@@ -150,20 +163,27 @@ async function initialize(
 ): Promise<string> {
   const passwordFile = `${dataFolder}.password`;
   if (existsSync(join(dataFolder, "PG_VERSION"))) {
+    if (user !== undefined && (await stat(dataFolder)).uid !== user.uid) {
+      throw new Error(`${dataFolder} belongs to somebody else; remove it, or name another folder.`);
+    }
     return (await readFile(passwordFile, "utf8")).trim();
   }
   const password = randomBytes(18).toString("base64url");
-  await mkdir(dataFolder, { recursive: true, mode: 0o700 });
+  // Whoever is killed while this lasts leaves nothing that looks complete.
+  const unfinished = `${dataFolder}.unfinished`;
+  await rm(unfinished, { recursive: true, force: true });
+  await mkdir(dirname(dataFolder), { recursive: true });
+  await mkdir(unfinished, { mode: 0o700 });
   await writeFile(passwordFile, password, { mode: 0o600 });
   const readable = join(temporary, "initdb.password");
   await writeFile(readable, password, { mode: 0o600 });
   if (user !== undefined) {
-    await ownFolder(dataFolder, user);
+    await ownFolder(unfinished, user);
     await chown(readable, user.uid, user.gid);
   }
   const args = [
     "-D",
-    dataFolder,
+    unfinished,
     "-U",
     "postgres",
     "-A",
@@ -180,6 +200,7 @@ async function initialize(
     ...(user && { user }),
   });
   await rm(readable);
+  await rename(unfinished, dataFolder);
   return password;
 }
 
