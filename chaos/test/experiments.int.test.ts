@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startNatsServer } from "@throughline/servers";
 import { expect, test } from "vitest";
-import { experiments } from "../experiments.ts";
+import { experiments } from "../experiments/experiments.ts";
 
 /** How long a dead process costs makes up most of the time, whatever the scale. */
 const scales = { order: 0.05, outage: 0.05, poison: 0.05, redrive: 0.05 };

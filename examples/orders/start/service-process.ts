@@ -114,6 +114,26 @@ export class ServiceProcess {
     await this.#exited;
   }
 
+  /** SIGSTOP and SIGCONT: it notices nothing, and everybody else does. */
+  pause(): void {
+    this.#child.kill("SIGSTOP");
+  }
+
+  resume(): void {
+    this.#child.kill("SIGCONT");
+  }
+
+  /** Tells the process something; one that is gone is not told. */
+  send(message: object): void {
+    if (this.#child.connected) {
+      this.#child.send(message, () => undefined);
+    }
+  }
+
+  whenEnded(): Promise<number | null> {
+    return this.#exited;
+  }
+
   #onLine(line: string): void {
     appendFileSync(this.#logFile, `${line}\n`);
     const entry = parseEntry(line);

@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { exitCodes, runCommandLine } from "@throughline/cli";
 import type { ContractLock } from "@throughline/contracts/compatibility";
 import { type NatsServer, startNatsServer } from "@throughline/servers";
+import { eventually } from "@throughline/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { followJourney, isComplete, type OrderSystem, placeOrder, startOrderSystem } from "../start/order-system.ts";
 
@@ -39,7 +40,10 @@ describe("while services are deployed one after the other", () => {
   test("a version 1 that was stored before goes through today's handlers, in euro", async () => {
     await system.services.get("inventory")?.kill();
     const placed = await placeOrder(system.gatewayUrl, order);
-    const [stored] = await system.events.messages("ORDERS", `orders.placed.${placed.orderId}`);
+    const [stored] = await eventually(async () => {
+      const found = await system.events.messages("ORDERS", `orders.placed.${placed.orderId}`);
+      return found.length > 0 && found;
+    });
     expect(stored?.message.headers.get("ce-dataversion")).toBe("1");
     expect(JSON.parse(Buffer.from(stored?.message.body ?? []).toString())).not.toHaveProperty("currency");
 

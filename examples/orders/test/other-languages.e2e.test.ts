@@ -65,7 +65,7 @@ describe("an order from another language", () => {
     const shared = [...traces].filter(([traceId]) => /^[01].f7651916cd43dd8448eb211c80319/.test(traceId));
     for (const [, spans] of shared) {
       expect(new Set(spans.map(({ service }) => service))).toEqual(
-        new Set(["orders", "payments", "inventory", "notifications"]),
+        new Set(["gateway", "orders", "payments", "inventory", "notifications"]),
       );
     }
     expect(shared).toHaveLength(prepareClients().filter(({ command }) => command !== undefined).length);

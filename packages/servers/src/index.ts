@@ -9,7 +9,7 @@ export {
   oldestNatsServerVersion,
 } from "./find-nats-server.ts";
 export { findFreePorts } from "./free-ports.ts";
-export { type NatsCluster, startNatsCluster } from "./nats-cluster.ts";
+export { type NatsCluster, type NatsClusterOptions, startNatsCluster } from "./nats-cluster.ts";
 export { type NatsServer, type NatsServerOptions, startNatsServer } from "./nats-server.ts";
 export { natsServerVersion } from "./nats-server-release.ts";
 export { type FoundPostgres, findPostgres, oldestPostgresVersion } from "./postgres/find-postgres.ts";

@@ -9,8 +9,13 @@ export interface NatsCluster extends AsyncDisposable {
   readonly url: string;
 }
 
+export interface NatsClusterOptions extends Omit<NatsServerOptions, "dataFolder"> {
+  /** Whether clients learn the addresses of all members from one. Default true; false where they go through proxies. */
+  readonly advertise?: boolean;
+}
+
 /** Resolves when every member is ready and a meta leader is elected. @throws ServersError */
-export async function startNatsCluster(options: Omit<NatsServerOptions, "dataFolder"> = {}): Promise<NatsCluster> {
+export async function startNatsCluster(options: NatsClusterOptions = {}): Promise<NatsCluster> {
   const found = options.server ?? (await findNatsServer(options));
   const ports = await Promise.all([findPorts(), findPorts(), findPorts()]);
   const routes = ports.map(({ route }) => route);
@@ -19,6 +24,7 @@ export async function startNatsCluster(options: Omit<NatsServerOptions, "dataFol
       name: `n${index + 1}`,
       cluster: "throughline",
       routes,
+      ...(options.advertise === false && { advertise: false }),
     });
   const servers = await Promise.all([create(0), create(1), create(2)]);
   const dispose = async () => {

@@ -50,6 +50,8 @@ export interface ClusterMember {
   readonly name: string;
   readonly cluster: string;
   readonly routes: readonly number[];
+  /** Whether clients are told of the other members. Default true. */
+  readonly advertise?: boolean;
 }
 
 export interface ServerPorts {
@@ -142,7 +144,9 @@ function formatConfig(ports: ServerPorts, dataFolder: string, extra = "", member
   ];
   if (member !== undefined) {
     const routes = member.routes.map((port) => `"nats://127.0.0.1:${port}"`).join(", ");
-    lines.push(`cluster { name: "${member.cluster}", listen: "127.0.0.1:${ports.route}", routes: [${routes}] }`);
+    const advertise = member.advertise === false ? ", no_advertise: true" : "";
+    const listen = `listen: "127.0.0.1:${ports.route}"`;
+    lines.push(`cluster { name: "${member.cluster}", ${listen}, routes: [${routes}]${advertise} }`);
   }
   return `${lines.join("\n")}\n${extra}\n`;
 }

@@ -1,5 +1,6 @@
 // Starts a real Postgres on a free port of the loopback interface, and ends it for sure.
 
+import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { chmod, chown, mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
@@ -48,6 +49,9 @@ export interface PostgresServer extends AsyncDisposable {
   kill(): Promise<void>;
   start(): Promise<void>;
   restart(): Promise<void>;
+  /** SIGSTOP and SIGCONT, for all of its processes: the server hangs, its connections stay open. */
+  pause(): void;
+  resume(): void;
 }
 
 const readyTimeoutMs = 30_000;
@@ -150,8 +154,33 @@ function createServer(found: FoundPostgres, process: GuardedProcess, parts: Serv
       await stop();
       await start();
     },
+    pause: () => signalAll(process.pid, "SIGSTOP"),
+    resume: () => signalAll(process.pid, "SIGCONT"),
     [Symbol.asyncDispose]: () => process[Symbol.asyncDispose](),
   };
+}
+
+/** Each connection has a process of its own, in a session of its own. The parent comes first, so that it begins no new ones. */
+function signalAll(pid: number | undefined, signal: NodeJS.Signals): void {
+  if (pid === undefined) {
+    return;
+  }
+  sendSignal(pid, signal);
+  const { stdout } = spawnSync("ps", ["-A", "-o", "pid=,ppid="], { encoding: "utf8" });
+  for (const line of stdout.split("\n")) {
+    const [child, parent] = line.trim().split(/\s+/).map(Number);
+    if (child !== undefined && parent === pid) {
+      sendSignal(child, signal);
+    }
+  }
+}
+
+function sendSignal(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It has ended meanwhile.
+  }
 }
 
 /** Resolves with the password of the data folder, which is made anew only where there is none. */
