@@ -52,7 +52,7 @@ export type ChaosReport = Readonly<Record<ViolationKind, number>> & {
 };
 
 const progressEveryMs = 1_000;
-const orderDeadlineMs = 25_000;
+const orderDeadlineMs = 40_000;
 const customerPatienceMs = 60_000;
 const findingsOfKind = 20;
 

@@ -19,8 +19,6 @@ export interface ConnectionPool {
 }
 
 const connectTimeoutMs = 5_000;
-/** For work of our own, which is done in a moment where nothing is wrong. */
-const useTimeoutMs = 30_000;
 
 /** @throws STORE_UNAVAILABLE when `pg` is not installed */
 export async function createPool(url: string, service: string, size: number): Promise<ConnectionPool> {
@@ -56,12 +54,13 @@ export function giveBack(client: PooledClient, destroy: boolean): void {
 }
 
 /**
- * Lends a connection. One on which something failed is not kept: an open transaction ends with it. So does one that takes
- * too long: a network that swallows everything looks like a server that thinks.
+ * Lends a connection. One on which something failed is not kept: an open transaction ends with it. Nor is one that is used for
+ * longer than `timeoutMs`: a network that swallows everything looks like a server that thinks.
  */
 export async function withClient<Result>(
   pool: ConnectionPool,
   work: (client: PooledClient) => Promise<Result>,
+  timeoutMs?: number,
 ): Promise<Result> {
   const client = await pool.connect();
   client.on("error", ignoreError);
@@ -72,7 +71,7 @@ export async function withClient<Result>(
       giveBack(client, destroy);
     }
   };
-  const timer = setTimeout(() => end(true), useTimeoutMs);
+  const timer = timeoutMs === undefined ? undefined : setTimeout(() => end(true), timeoutMs);
   try {
     const result = await work(client);
     end(false);

@@ -1,8 +1,9 @@
 // Publishes what has committed, in the order of the commits for each key. Any number of relays share the work: each takes
 // some lanes for as long as one transaction lasts, so a relay that dies leaves nothing locked.
 
+import { ThroughlineError } from "@throughline/contracts";
 import type { Logger, StoreOptions } from "@throughline/core";
-import { type ConnectionPool, ignoreError, type PooledClient, withClient } from "./connection-pool.ts";
+import { type ConnectionPool, ignoreError, type PooledClient } from "./connection-pool.ts";
 import { laneCount } from "./migrations.ts";
 import { type OutboxRow, toMessage } from "./outbox-writer.ts";
 
@@ -27,6 +28,8 @@ const lanesAtOnce = 16;
 /** The net under LISTEN: nothing waits for longer than this unseen. */
 const pollMs = 1_000;
 const errorPauseMs = 1_000;
+/** A network that swallows everything looks like a server that thinks. */
+const queryTimeoutMs = 15_000;
 const backlogEveryMs = 5_000;
 /** Enough to tell that many wait, without counting them all. */
 const countUpTo = 100_000;
@@ -36,7 +39,8 @@ export class OutboxRelay {
   #isStopped = false;
   #isWoken = false;
   #wake: () => void = () => undefined;
-  #listener: PooledClient | undefined;
+  /** One connection for everything: handlers that hold all others do not hold this up. */
+  #client: PooledClient | undefined;
   #firstLane = 0;
   #nextBacklogMs = 0;
   #problem: string | undefined;
@@ -65,14 +69,14 @@ export class OutboxRelay {
     this.#isStopped = true;
     this.wake();
     await this.#ended;
-    this.#dropListener();
+    this.#disconnect();
   }
 
   async #run(): Promise<void> {
     while (!this.#isStopped) {
       this.#isWoken = false;
       try {
-        await this.#listen();
+        await this.#connect();
         await this.#publishWaiting();
         await this.#reportBacklog();
         this.#problem = undefined;
@@ -80,7 +84,7 @@ export class OutboxRelay {
       } catch (error) {
         this.#problem = `the outbox is not published: ${error instanceof Error ? error.message : String(error)}`;
         this.#options.logger.warn({ err: error }, "the outbox cannot be published at the moment; it is tried again");
-        this.#dropListener();
+        this.#disconnect();
         this.#isWoken = false;
         await this.#rest(errorPauseMs);
       }
@@ -101,32 +105,33 @@ export class OutboxRelay {
     this.#wake = () => undefined;
   }
 
-  async #listen(): Promise<void> {
-    if (this.#listener !== undefined) {
+  async #connect(): Promise<void> {
+    if (this.#client !== undefined) {
       return;
     }
     const { pool, channel } = this.#options;
     const client = await pool.connect();
-    this.#listener = client;
+    this.#client = client;
     client.on("notification", this.wake);
-    client.on("error", this.#onListenerLost);
-    client.on("end", this.#onListenerLost);
-    await client.query(`listen ${channel}`);
+    client.on("error", this.#onLost);
+    client.on("end", this.#onLost);
+    await this.#query(`listen ${channel}`);
   }
 
-  readonly #onListenerLost = (): void => {
-    this.#dropListener();
+  readonly #onLost = (): void => {
+    this.#disconnect();
     this.wake();
   };
 
-  #dropListener(): void {
-    const client = this.#listener;
-    this.#listener = undefined;
+  /** What is open on the connection ends with it, locks included. */
+  #disconnect(): void {
+    const client = this.#client;
+    this.#client = undefined;
     if (client !== undefined) {
       client.removeListener("notification", this.wake);
-      client.removeListener("end", this.#onListenerLost);
+      client.removeListener("end", this.#onLost);
       client.on("error", ignoreError);
-      client.removeListener("error", this.#onListenerLost);
+      client.removeListener("error", this.#onLost);
       client.release(true);
     }
   }
@@ -155,26 +160,24 @@ export class OutboxRelay {
 
   /** What one relay takes no other sees until this transaction ends. Resolves with how many rows there were. */
   async #publishBatch(firstLane: number): Promise<number> {
-    const { pool, schema } = this.#options;
-    return await withClient(pool, async (client) => {
-      await client.query("begin");
-      const lanes = await client.query<{ lane: number }>(
-        `select lane from ${schema}.outbox_lanes where lane >= $1 and lane < $2 for update skip locked`,
-        [firstLane, firstLane + lanesAtOnce],
-      );
-      const { rows } = await client.query<OutboxRow>(
-        `select position, subject, order_key, message_id, headers, body, schedule from ${schema}.outbox
-         where sent_at is null and failure is null and lane = any($1::smallint[]) order by position limit ${batchRows}`,
-        [lanes.rows.map(({ lane }) => lane)],
-      );
-      await this.#publishRows(client, rows);
-      await client.query("commit");
-      return rows.length;
-    });
+    const { schema } = this.#options;
+    await this.#query("begin");
+    const lanes = await this.#query<{ lane: number }>(
+      `select lane from ${schema}.outbox_lanes where lane >= $1 and lane < $2 for update skip locked`,
+      [firstLane, firstLane + lanesAtOnce],
+    );
+    const { rows } = await this.#query<OutboxRow>(
+      `select position, subject, order_key, message_id, headers, body, schedule from ${schema}.outbox
+       where sent_at is null and failure is null and lane = any($1::smallint[]) order by position limit ${batchRows}`,
+      [lanes.rows.map(({ lane }) => lane)],
+    );
+    await this.#publishRows(rows);
+    await this.#query("commit");
+    return rows.length;
   }
 
   /** The publisher keeps the order of each key. What the stream refuses for good is set aside, with the reason. */
-  async #publishRows(client: PooledClient, rows: readonly OutboxRow[]): Promise<void> {
+  async #publishRows(rows: readonly OutboxRow[]): Promise<void> {
     const { schema, publish, logger } = this.#options;
     const results = await Promise.allSettled(rows.map((row) => publish(toMessage(row))));
     const sent: { position: string; sequence: number }[] = [];
@@ -184,14 +187,14 @@ export class OutboxRelay {
         sent.push({ position, sequence: result.value.sequence });
       } else if ((result.reason as { retryable?: boolean }).retryable === false) {
         logger.error({ err: result.reason, subject, position }, "the stream refuses an event of the outbox for good");
-        await client.query(`update ${schema}.outbox set failure = $2 where position = $1`, [
+        await this.#query(`update ${schema}.outbox set failure = $2 where position = $1`, [
           position,
           String(result.reason),
         ]);
       }
     }
     if (sent.length > 0) {
-      await client.query(
+      await this.#query(
         `update ${schema}.outbox set sent_at = clock_timestamp(), stream_sequence = done.sequence
          from unnest($1::bigint[], $2::bigint[]) as done(position, sequence) where outbox.position = done.position`,
         [sent.map(({ position }) => position), sent.map(({ sequence }) => sequence)],
@@ -219,7 +222,16 @@ export class OutboxRelay {
     onBacklog({ waiting: Number(rows[0]?.waiting ?? 0), oldestMs: Number(rows[0]?.oldest ?? 0) });
   }
 
-  async #query<Row>(text: string): Promise<{ readonly rows: readonly Row[] }> {
-    return await withClient(this.#options.pool, (client) => client.query<Row>(text));
+  async #query<Row>(text: string, values: readonly unknown[] = []): Promise<{ readonly rows: readonly Row[] }> {
+    const client = this.#client;
+    if (client === undefined) {
+      throw new ThroughlineError("STORE_UNAVAILABLE", "The connection to Postgres was lost.");
+    }
+    const timer = setTimeout(() => this.#disconnect(), queryTimeoutMs);
+    try {
+      return await client.query<Row>(text, values);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 }

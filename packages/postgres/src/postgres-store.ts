@@ -25,7 +25,7 @@ export interface PostgresOptions {
   readonly url?: string;
   /** A pool of `pg` instead; it stays open when the service stops. */
   readonly pool?: object;
-  /** Connections of a pool that is made here. Default 20; one of them listens, one relays. */
+  /** Connections of a pool that is made here. Default 20; one of them is the relay's. */
   readonly poolSize?: number;
   /** The schema that outbox and inbox live in. Default `throughline`. */
   readonly schema?: string;

@@ -14,6 +14,7 @@ export interface RetentionOptions {
 const everyMs = 60_000;
 /** Small pieces, so that nobody waits for the cleaning. */
 const rowsAtOnce = 5_000;
+const pieceTimeoutMs = 30_000;
 
 /** Cleans now and then; returns how to end it. */
 export function startCleaning(options: RetentionOptions): () => void {
@@ -36,14 +37,17 @@ export async function clean({ pool, schema, keepSentMs, keepHandledMs }: Retenti
   for (const { table, key, condition, keepMs } of targets) {
     for (let count = rowsAtOnce; count === rowsAtOnce; deleted += count) {
       const columns = key.replaceAll(/[()]/g, "");
-      const { rows } = await withClient(pool, (client) =>
-        client.query<{ count: string }>(
-          `with gone as (delete from ${schema}.${table} where ${key} in (
+      const { rows } = await withClient(
+        pool,
+        (client) =>
+          client.query<{ count: string }>(
+            `with gone as (delete from ${schema}.${table} where ${key} in (
              select ${columns} from ${schema}.${table}
              where ${condition} < clock_timestamp() - $1 * interval '1 millisecond' limit ${rowsAtOnce}
            ) returning 1) select count(*) as count from gone`,
-          [keepMs],
-        ),
+            [keepMs],
+          ),
+        pieceTimeoutMs,
       );
       count = Number(rows[0]?.count ?? 0);
     }
