@@ -30,6 +30,8 @@ export interface ConsumerState {
   readonly durable: string;
   readonly waiting: number;
   readonly underWay: number;
+  /** Deliveries so far, repeated ones included. */
+  readonly deliveries: number;
 }
 
 interface ConsumerList {
@@ -38,6 +40,7 @@ interface ConsumerList {
     readonly config: { readonly durable_name?: string };
     readonly num_pending: number;
     readonly num_ack_pending: number;
+    readonly delivered: { readonly consumer_seq: number };
   }[];
   readonly error?: { readonly err_code: number };
 }
@@ -54,10 +57,11 @@ export async function readConsumers(connection: NatsConnection, stream: string):
       }
       return (consumers ?? [])
         .filter(({ config }) => config.durable_name !== undefined)
-        .map(({ name, num_pending, num_ack_pending }) => ({
+        .map(({ name, num_pending, num_ack_pending, delivered }) => ({
           durable: name,
           waiting: num_pending,
           underWay: num_ack_pending,
+          deliveries: delivered.consumer_seq,
         }));
     } catch (error) {
       if (performance.now() > deadline) {

@@ -18,6 +18,7 @@ export interface StoredEvent {
   readonly causationId: string | undefined;
   readonly stream: string;
   readonly sequence: number;
+  readonly storedAtMs: number;
 }
 
 export interface OutboxEntry {
@@ -117,6 +118,7 @@ async function readStreams({ brokerUrl }: Stage): Promise<Pick<Evidence, "events
         causationId: header("ce-causationid"),
         stream,
         sequence: storedAt.sequence,
+        storedAtMs: storedAt.timeMs,
       });
     }
   }

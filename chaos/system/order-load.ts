@@ -79,7 +79,7 @@ export class OrderLoad {
     const random = this.#random;
     const paymentMethod = random.chance(0.05) ? random.pick(["card-declined", "card-expired"]) : "card-visa";
     const placement = {
-      key: `chaos-${n}`,
+      key: `chaos-${this.#options.seed}-${n}`,
       customerId: `customer-${n % 500}`,
       paymentMethod,
       orderIds: new Set<string>(),

@@ -17,12 +17,14 @@ import { findPayment, notePayment } from "./payment-book.ts";
  * attempt; whether the processor is down at all is for the subscription's breaker to say.
  */
 const cardCall = definePolicy({ timeoutMs: 8_000, bulkhead: { limit: 16, queue: 16 } });
+/** As patient as any payment; this processor is back within seconds when it is away, so it is asked again soon. */
+const cardPayment = definePolicy({ ...policies.payment, breaker: { halfOpenAfterMs: 5_000 } });
 /** A handling keeps one connection to the database while it waits for the processor. */
 const concurrency = 6;
 
 export function createPayments(processor: CardProcessor): Service {
   const payments = defineService("payments", { publishes: [PaymentCaptured, PaymentDeclined, PaymentRefunded] });
-  const patient = { order: "key", policy: policies.payment, concurrency } as const;
+  const patient = { order: "key", policy: cardPayment, concurrency } as const;
 
   payments.on(InventoryReserved, { ...patient, name: "capture" }, async (due, context) => {
     const { orderId, customerId, amountCents, currency } = due;
