@@ -3,6 +3,7 @@
 import { openBroker, readConsumers } from "../system/broker-state.ts";
 import { drain, eventStreams } from "../system/drain.ts";
 import { type Evidence, gatherEvidence } from "../system/evidence.ts";
+import { tellProcessor } from "../system/faults.ts";
 import { OrderLoad } from "../system/order-load.ts";
 import { buildStage, type Stage } from "../system/stage.ts";
 import { type Experiment, verdict } from "./experiment.ts";
@@ -40,15 +41,23 @@ export const recovery: Experiment = async ({ folder, report }) => {
       stops++;
     }
   });
-  const repeated = (await countDeliveries(stage)) - (await gatherEvidence(stage, [])).handled.length;
-  report(`${stops} services stopped and started under load`);
+  const repeatedBy = await countRepeated(stage);
+  const repeated = [...repeatedBy.values()].reduce((sum, count) => sum + count, 0);
+  report(
+    `${stops} services stopped and started under load; repeated: ${JSON.stringify(Object.fromEntries(repeatedBy))}`,
+  );
 
   let killedAt = 0;
   await under(2, killedServiceMs, async () => {
+    // Slow enough that every instance has something in hand.
+    await tellProcessor(stage, { latencyMs: 200 });
+    await wait(warmUpMs);
+    const payments = stage.processes.filter(({ name }) => name.startsWith("payments"));
+    await Promise.all(payments.map((process) => process.kill()));
     killedAt = Date.now();
-    await stage.processes.find(({ name }) => name === "orders")?.kill();
+    await tellProcessor(stage, {});
   });
-  const resumedMs = lastOf(await gatherEvidence(stage, []), "orders", killedAt) - killedAt;
+  const resumedMs = lastOf(await gatherEvidence(stage, []), "payments", killedAt) - killedAt;
   report(`a killed service had done what it left behind after ${Math.round(resumedMs)} ms`);
 
   let brokerKilledAt = 0;
@@ -80,11 +89,21 @@ export const recovery: Experiment = async ({ folder, report }) => {
   };
 };
 
-async function countDeliveries(stage: Stage): Promise<number> {
+/** Deliveries of each durable beyond one for each event that it handled, where there are any. */
+async function countRepeated(stage: Stage): Promise<ReadonlyMap<string, number>> {
+  const { handled } = await gatherEvidence(stage, []);
   const connection = await openBroker(stage);
   try {
     const all = await Promise.all(eventStreams.map((stream) => readConsumers(connection, stream)));
-    return all.flat().reduce((sum, { deliveries }) => sum + deliveries, 0);
+    return new Map(
+      all
+        .flat()
+        .map(
+          ({ durable, deliveries }) =>
+            [durable, deliveries - handled.filter((one) => one.durable === durable).length] as const,
+        )
+        .filter(([, repeated]) => repeated !== 0),
+    );
   } finally {
     await connection.close();
   }

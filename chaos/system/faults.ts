@@ -84,7 +84,7 @@ function processorFault(kind: string, weight: number, faults: object, lasts: Fau
 }
 
 /** A processor that is not there learns nothing; it forgets its faults when it starts again. */
-async function tellProcessor({ cardProcessorUrl }: Stage, faults: object): Promise<void> {
+export async function tellProcessor({ cardProcessorUrl }: Stage, faults: object): Promise<void> {
   const signal = AbortSignal.timeout(5_000);
   const body = JSON.stringify(faults);
   await fetch(`${cardProcessorUrl}/faults`, { method: "PUT", body, signal }).catch(() => undefined);

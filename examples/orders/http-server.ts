@@ -13,7 +13,7 @@ export interface ListenOptions {
 
 export interface HttpServer {
   readonly url: string;
-  /** Takes no new request and waits for those that run. */
+  /** Takes no new connection, ends each that is open with its answer, and waits for those. */
   close(): Promise<void>;
 }
 
@@ -21,7 +21,15 @@ const preferredPort = 8080;
 const anyFreePort = 0;
 
 export async function startHttpServer(api: Hono, { hostname, port }: ListenOptions): Promise<HttpServer> {
-  const server = createServer(getRequestListener(api.fetch));
+  const answer = getRequestListener(api.fetch);
+  let isClosing = false;
+  const server = createServer((request, response) => {
+    if (isClosing) {
+      // Whoever keeps the connection busy would keep the server alive.
+      response.setHeader("connection", "close");
+    }
+    void answer(request, response);
+  });
   try {
     await listen(server, hostname, port ?? preferredPort);
   } catch (error) {
@@ -35,6 +43,7 @@ export async function startHttpServer(api: Hono, { hostname, port }: ListenOptio
     url: `http://${hostname}:${address.port}`,
     close: () =>
       new Promise((resolve) => {
+        isClosing = true;
         server.close(() => resolve());
         server.closeIdleConnections();
       }),

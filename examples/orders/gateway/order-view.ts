@@ -38,23 +38,30 @@ export type OrderView = z.infer<typeof OrderView>;
 type Placed = EventData<typeof OrderPlaced>;
 type Ended = EventData<typeof OrderConfirmed> | EventData<typeof OrderCancelled>;
 
-/** For an order placed here the row is there already; others come from elsewhere. */
+/** For an order placed here the row is there already; others come from elsewhere, and a redriven one after its end. */
 export async function notePlaced(
   tx: SqlTransaction,
   order: Placed,
   { correlationId, time }: Pick<EventEnvelope, "correlationId" | "time">,
 ): Promise<void> {
   await tx.query(
-    `insert into gateway.orders (order_id, status, placed, correlation_id, placed_at)
-     values ($1, 'placed', $2, $3, $4) on conflict do nothing`,
+    `insert into gateway.orders as o (order_id, status, placed, correlation_id, placed_at)
+     values ($1, 'placed', $2, $3, $4)
+     on conflict (order_id) do update set placed = excluded.placed, placed_at = excluded.placed_at where o.placed is null`,
     [order.orderId, JSON.stringify(order), correlationId, time],
   );
 }
 
-export async function noteEnd(tx: SqlTransaction, end: Ended, { time }: Pick<EventEnvelope, "time">): Promise<void> {
+export async function noteEnd(
+  tx: SqlTransaction,
+  end: Ended,
+  { correlationId, time }: Pick<EventEnvelope, "correlationId" | "time">,
+): Promise<void> {
   await tx.query(
-    "update gateway.orders set status = $2, ended = $3, ended_at = $4 where order_id = $1 and status = 'placed'",
-    [end.orderId, "reason" in end ? "cancelled" : "confirmed", JSON.stringify(end), time],
+    `insert into gateway.orders as o (order_id, status, ended, correlation_id, ended_at) values ($1, $2, $3, $4, $5)
+     on conflict (order_id) do update set status = excluded.status, ended = excluded.ended, ended_at = excluded.ended_at
+     where o.status = 'placed'`,
+    [end.orderId, "reason" in end ? "cancelled" : "confirmed", JSON.stringify(end), correlationId, time],
   );
 }
 
@@ -69,7 +76,8 @@ interface Row {
 
 export async function readOrderView(tx: SqlTransaction, orderId: string): Promise<OrderView | undefined> {
   const { rows } = await tx.query<Row>(
-    "select status, placed, ended, correlation_id, placed_at, ended_at from gateway.orders where order_id = $1",
+    `select status, placed, ended, correlation_id, placed_at, ended_at from gateway.orders
+     where order_id = $1 and placed is not null`,
     [orderId],
   );
   return rows[0] && toView(rows[0]);

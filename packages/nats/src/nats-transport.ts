@@ -183,7 +183,14 @@ async function connectService(
       const { purged } = await api.require<{ purged: number }>(`STREAM.PURGE.${stream}`, { filter: subject });
       return purged > 0;
     },
-    consume: async (subscription, listener) => startConsumption(subscription, listener),
+    async consume(subscription, listener) {
+      const consumption = startConsumption(subscription, listener);
+      if (subscription.keepOrder) {
+        // Whoever was here before may have died with something in hand.
+        consumption.restart();
+      }
+      return consumption;
+    },
     async consumePartition(subscription, partition, lastOwner, listener) {
       const topology = partitionTopology(subscription, partition);
       const deliveredBefore = await takeOverPartition(provisioning, topology);

@@ -183,7 +183,7 @@ export class PullConsumption implements Consumption {
     await waitAtMost(drainTimeoutMs, this.#subscription.drain());
   }
 
-  /** After a reconnect the old requests are gone: asks anew. */
+  /** After a reconnect the old requests are gone: asks anew, in order only once nothing is on its way any more. */
   restart(): void {
     this.#requested = 0;
     this.#resume(this.#beginRecovery());
@@ -391,8 +391,8 @@ export class PullConsumption implements Consumption {
   }
 
   /**
-   * What was on its way when the connection broke comes again after the ack wait, and new events would overtake it. In
-   * order, so nothing is asked for until the server has it ready: it sends what is due again before anything new.
+   * What was on its way when the connection broke, or when a process died, comes again after the ack wait, and new events
+   * would overtake it. In order, so nothing is asked for until the server has it ready: it sends what is due again before anything new.
    */
   async #awaitRedeliveries(recovery: { timer?: NodeJS.Timeout }): Promise<void> {
     const waitMs = this.#parts.subscription.ackWaitMs + orderSlackMs;

@@ -122,20 +122,23 @@ export class Intake {
     }
   }
 
-  /** For good; resolves with what still arrived. */
+  /** For good. What still arrives is as welcome as before; resolves with what was not. */
   async stop(): Promise<readonly Delivery[]> {
     this.#isStopped = true;
-    this.#width = "none";
     await this.#changes;
     if (this.#bounce === undefined && !this.#isPaused) {
       // In order: what the server hands to an inbox that is left in a hurry comes again too late.
       await this.#consumption?.pause();
     }
     await this.#consumption?.stop();
+    this.#width = "none";
     return this.#takeLate();
   }
 
   #grant(count: number): void {
+    if (this.#isStopped) {
+      return;
+    }
     this.#outstanding += count;
     this.#consumption?.grant(count);
   }

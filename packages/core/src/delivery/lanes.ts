@@ -27,6 +27,11 @@ export class Lanes<Task extends LaneTask> {
     return this.#running;
   }
 
+  /** Nothing runs, and nothing would begin by itself. */
+  get isAtRest(): boolean {
+    return this.#running === 0 && (this.#holds > 0 || this.#ready.size === 0);
+  }
+
   /** Starts the task now where its key and a slot are free; otherwise it waits its turn. True: it waits for its key. */
   enqueue(task: Task): boolean {
     const waiting = this.#lanes.get(task.key);

@@ -56,7 +56,8 @@ export class SubscriptionRunner implements Runner {
   readonly #circuit: CircuitGate | undefined;
   #endSweep: () => void = () => undefined;
   #draining = false;
-  #whenIdle: (() => void) | undefined;
+  /** Set while somebody waits for something to come to rest. */
+  #checkWaiting: (() => void) | undefined;
 
   constructor(parts: RunnerParts) {
     const { subscription, share = 1 } = parts;
@@ -130,26 +131,43 @@ export class SubscriptionRunner implements Runner {
   }
 
   /**
-   * Stops pulling, gives back what no handler works on, and waits for running handlers; after `graceMs` they are
-   * aborted. What is given back waits until this instance no longer pulls, or it would come right back. In order, it also
-   * waits for the handlers: what one of them fails at comes before the later events of its key.
+   * Stops pulling and handles what is here already for half of `graceMs`; gives back what no handler works on then, and waits
+   * for the running ones; after `graceMs` they are aborted. What is given back waits until this instance no longer pulls, or it
+   * would come right back. In order, it also waits for the handlers: what one of them fails at comes before the later events
+   * of its key.
    */
   async stop(graceMs: number): Promise<void> {
+    const { clock, logger } = this.#parts;
+    const startedAt = clock.now();
     this.#draining = true;
     this.#circuit?.stop();
-    this.#lanes.hold();
     for (const handling of this.#underWay.all()) {
       handling.cancelPark?.();
     }
     const late = await this.#intake.stop();
+    await this.#waitUntil(() => this.#lanes.isAtRest, graceMs / 2);
+    this.#lanes.hold();
+    const waitUntilIdle = async () => {
+      const isIdleInTime = await this.#waitUntil(
+        () => [...this.#underWay.all()].every(isIdle),
+        Math.max(0, graceMs - (clock.now() - startedAt)),
+      );
+      if (!isIdleInTime) {
+        const error = new ThroughlineError("BUS_STOPPED", "The service stopped before the handler was done.");
+        logger.warn({ running: this.#underWay.size }, "grace period over; running handlers are aborted");
+        for (const handling of this.#underWay.all()) {
+          this.#attempts.expire(handling, error);
+        }
+      }
+    };
     const giveBackIdle = (deliveries: readonly Delivery[]) =>
       this.#giveBack([...this.#underWay.all()].filter(isIdle), deliveries, giveBackDelayMs);
     if (this.#parts.subscription.order === "key") {
-      await this.#waitUntilIdle(graceMs);
+      await waitUntilIdle();
       await giveBackIdle(late);
     } else {
       await giveBackIdle(late);
-      await this.#waitUntilIdle(graceMs);
+      await waitUntilIdle();
     }
     this.#endSweep();
   }
@@ -247,7 +265,7 @@ export class SubscriptionRunner implements Runner {
       this.#intake.replace(handling);
     }
     this.#isolation.advance(handling);
-    this.#tellWhetherIdle();
+    this.#checkWaiting?.();
   }
 
   #finish(handling: Handling, settled: boolean): void {
@@ -260,13 +278,7 @@ export class SubscriptionRunner implements Runner {
     if (!this.#draining) {
       this.#intake.replace(handling);
     }
-    this.#tellWhetherIdle();
-  }
-
-  #tellWhetherIdle(): void {
-    if (this.#whenIdle !== undefined && [...this.#underWay.all()].every(isIdle)) {
-      this.#whenIdle();
-    }
+    this.#checkWaiting?.();
   }
 
   /** Nobody tried it, and whoever gets it next is told so. */
@@ -304,25 +316,24 @@ export class SubscriptionRunner implements Runner {
     for (const handling of handlings) {
       this.#underWay.remove(handling);
     }
-    this.#tellWhetherIdle();
+    this.#checkWaiting?.();
   }
 
-  async #waitUntilIdle(graceMs: number): Promise<void> {
-    const { clock, logger } = this.#parts;
-    await new Promise<void>((resolve) => {
-      const cancel = clock.schedule(graceMs, () => {
-        const error = new ThroughlineError("BUS_STOPPED", "The service stopped before the handler was done.");
-        logger.warn({ running: this.#underWay.size }, "grace period over; running handlers are aborted");
-        for (const handling of this.#underWay.all()) {
-          this.#attempts.expire(handling, error);
-        }
-        resolve();
-      });
-      this.#whenIdle = () => {
+  /** Whether it came to be before the time was over. */
+  #waitUntil(isReached: () => boolean, ms: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      const end = (reached: boolean) => {
         cancel();
-        resolve();
+        this.#checkWaiting = undefined;
+        resolve(reached);
       };
-      this.#tellWhetherIdle();
+      const cancel = this.#parts.clock.schedule(ms, () => end(false));
+      this.#checkWaiting = () => {
+        if (isReached()) {
+          end(true);
+        }
+      };
+      this.#checkWaiting();
     });
   }
 }

@@ -18,12 +18,15 @@ interface Pending {
 interface Instance {
   credits: number;
   isPaused: boolean;
+  /** In order: whoever begins waits for what another one has left behind. */
+  readonly waitsUntilMs: number;
   readonly listener: ConsumptionListener;
 }
 
 export class MemoryDurable {
   readonly #stream: MemoryStream;
   readonly #ackWaitMs: number;
+  readonly #keepOrder: boolean;
   readonly #clock: Clock;
   readonly #line: Pending[] = [];
   /** What was delivered before comes before what was not, as with JetStream. */
@@ -38,6 +41,7 @@ export class MemoryDurable {
   constructor(stream: MemoryStream, topology: SubscriptionTopology, clock: Clock, partition?: number) {
     this.#stream = stream;
     this.#ackWaitMs = topology.ackWaitMs;
+    this.#keepOrder = topology.keepOrder && partition === undefined;
     this.#clock = clock;
     const offer = (message: StoredMessage) => {
       if (
@@ -62,7 +66,11 @@ export class MemoryDurable {
   }
 
   consume(listener: ConsumptionListener): Consumption {
-    const instance: Instance = { credits: 0, isPaused: false, listener };
+    const waitMs = this.#keepOrder && this.#isAnyUnderWay() ? this.#ackWaitMs : 0;
+    const instance: Instance = { credits: 0, isPaused: false, waitsUntilMs: this.#clock.now() + waitMs, listener };
+    if (waitMs > 0) {
+      this.#clock.schedule(waitMs, () => this.#scheduleDelivery());
+    }
     this.#instances.push(instance);
     return {
       grant: (count) => {
@@ -133,7 +141,7 @@ export class MemoryDurable {
 
   #deliver(): void {
     while (this.#lag > 0 && this.#clock.now() >= this.#heldUntilMs) {
-      const instance = this.#instances.find(({ credits, isPaused }) => credits > 0 && !isPaused);
+      const instance = this.#instances.find((one) => one.credits > 0 && !one.isPaused && this.#mayBegin(one));
       const pending = instance === undefined ? undefined : (this.#again.shift() ?? this.#line.shift());
       if (instance === undefined || pending === undefined) {
         return;
@@ -149,6 +157,15 @@ export class MemoryDurable {
     }
   }
 
+  #mayBegin({ waitsUntilMs }: Instance): boolean {
+    return this.#clock.now() >= waitsUntilMs || !this.#isAnyUnderWay();
+  }
+
+  /** Delivered to somebody, and neither settled nor back in line. */
+  #isAnyUnderWay(): boolean {
+    return [...this.#unsettled].some(({ deliveries, isInLine }) => deliveries > 0 && !isInLine);
+  }
+
   /** As with JetStream, an answer to an earlier delivery of a message counts for the message. */
   #createDelivery(pending: Pending): Delivery {
     pending.deliveries++;
@@ -158,6 +175,9 @@ export class MemoryDurable {
       this.#unsettled.delete(pending);
       this.#stream.settle(message.sequence);
       pending.cancelTimer();
+      if (this.#instances.some(({ waitsUntilMs }) => waitsUntilMs > this.#clock.now())) {
+        this.#scheduleDelivery();
+      }
     };
     const redeliverAfter = (delayMs: number) => {
       pending.cancelTimer();

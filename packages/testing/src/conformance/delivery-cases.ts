@@ -15,6 +15,11 @@ import { assertRejects, Scenario } from "./scenario.ts";
 
 const ackWaitMs = 1_000;
 
+interface DurableOptions {
+  readonly startFrom?: "first" | "new";
+  readonly keepOrder?: boolean;
+}
+
 /** A raw durable with one connection, and what it delivered. */
 class Durable {
   readonly deliveries: Delivery[] = [];
@@ -22,22 +27,22 @@ class Durable {
   readonly connection: TransportConnection;
   readonly #scenario: Scenario;
 
-  private constructor(scenario: Scenario, connection: TransportConnection, startFrom: "first" | "new") {
+  private constructor(scenario: Scenario, connection: TransportConnection, options: DurableOptions) {
     this.#scenario = scenario;
     this.connection = connection;
     this.topology = {
       stream: scenario.stream,
       durable: "raw",
       filterSubjects: [`${scenario.context}.made.*`],
-      startFrom,
+      startFrom: options.startFrom ?? "first",
       ackWaitMs,
-      keepOrder: false,
+      keepOrder: options.keepOrder ?? false,
     };
   }
 
-  static async open(scenario: Scenario, startFrom: "first" | "new" = "first"): Promise<Durable> {
+  static async open(scenario: Scenario, options: DurableOptions = {}): Promise<Durable> {
     const connection = await scenario.connect();
-    const durable = new Durable(scenario, connection, startFrom);
+    const durable = new Durable(scenario, connection, options);
     await connection.provision({ streams: [], subscriptions: [durable.topology] });
     return durable;
   }
@@ -107,6 +112,39 @@ export const deliveryCases: readonly ConformanceCase[] = [
       const durable = await Durable.deliver(scenario, 1);
       await eventually(() => durable.deliveries.length >= 3, { timeoutMs: 30_000 });
       assert.deepEqual(durable.attemptsOf(durable.deliveries[0]?.storedAt.sequence ?? 0).slice(0, 3), [1, 2, 3]);
+    },
+  },
+  {
+    title: "in order, brings what a dead one had in hand to its successor before anything new",
+    async run(subject) {
+      await using scenario = new Scenario(subject);
+      const durable = await Durable.open(scenario, { keepOrder: true });
+      await durable.publish(3);
+      const first = await durable.consume();
+      first.grant(3);
+      await eventually(() => durable.deliveries.length === 3, { timeoutMs: 30_000 });
+      const inHand = durable.deliveries.map(({ storedAt }) => storedAt.sequence);
+      // It dies without a word.
+      await first.stop();
+      durable.deliveries.length = 0;
+      await durable.publish(3, "later");
+      const successor = await durable.consume();
+      successor.grant(100);
+      await eventually(() => durable.deliveries.length >= 6, { timeoutMs: 30_000 });
+      const order = durable.deliveries.map(({ storedAt }) => storedAt.sequence);
+      assert.deepEqual(order.slice(0, 3).toSorted(), inHand.toSorted(), "something newer came first");
+      for (const delivery of durable.deliveries) {
+        delivery.acknowledge();
+      }
+      await successor.stop();
+      // Where nothing was left behind, nobody waits.
+      await durable.publish(1, "last");
+      await pause(200);
+      const startedAt = Date.now();
+      const third = await durable.consume();
+      third.grant(1);
+      await eventually(() => durable.deliveries.length >= 7, { timeoutMs: 30_000 });
+      assert.ok(!isCalm(subject) || Date.now() - startedAt < ackWaitMs / 2, "it waited for nothing");
     },
   },
   {
@@ -267,7 +305,7 @@ export const deliveryCases: readonly ConformanceCase[] = [
       const connection = await scenario.connect();
       const message = { headers: new Map(), body: Buffer.from("{}"), subject: `${scenario.context}.made.a` };
       await connection.publish({ ...message, messageId: "before" });
-      const durable = await Durable.open(scenario, "new");
+      const durable = await Durable.open(scenario, { startFrom: "new" });
       await durable.publish(1, "after");
       const consumption = await durable.consume();
       consumption.grant(10);
