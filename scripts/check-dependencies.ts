@@ -19,7 +19,7 @@ const allowed: Readonly<Record<string, Allowed>> = {
   telemetry: { source: [], tests: ["testing"] },
   journeys: { source: ["contracts"] },
   testing: { source: ["contracts", "core"] },
-  cli: { source: ["contracts", "core", "nats", "postgres"], tests: ["servers", "testing"] },
+  cli: { source: ["contracts", "core", "journeys", "nats", "postgres"], tests: ["servers", "testing"] },
 };
 const importPattern = /^(?:(?:import|export)\b[^"]*?\bfrom|import)\s*"([^"]+)"|\bimport\("([^"]+)"\)/gm;
 

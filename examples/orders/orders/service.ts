@@ -25,8 +25,9 @@ export function createOrders({
   const orders = defineService("orders", { publishes: [OrderConfirmed, OrderCancelled] });
 
   orders.on(OrderPlaced, { name: "open", order: "key" }, async (order, context) => {
-    const { id, correlationId, traceparent, tracestate } = context.event;
-    await openOrder(context.tx, order, { placedBy: { id, correlationId, traceparent, tracestate }, deadlineMs });
+    const { id, key, correlationId, traceparent, tracestate } = context.event;
+    const placedBy = { id, key, correlationId, traceparent, tracestate };
+    await openOrder(context.tx, order, { placedBy, deadlineMs });
   });
 
   const confirming = { name: "confirm", order: "key", ...(partitions && { partitions }) } as const;

@@ -2,7 +2,7 @@
 // as separate processes.
 
 import { join } from "node:path";
-import { buildJourney, type Journey } from "@throughline/journeys";
+import { findJourney, type Journey } from "@throughline/journeys";
 import { openStoredEvents, type StoredEventsReader } from "@throughline/nats";
 import {
   findFreePorts,
@@ -48,7 +48,7 @@ export interface PlacedOrder {
   readonly traceId: string;
 }
 
-const contexts = ["orders", "inventory", "payments", "notifications"];
+const pollMs = 20;
 
 /** Resolves when all processes are ready; on failure nothing is left running. */
 export async function startOrderSystem(options: SystemOptions): Promise<OrderSystem> {
@@ -130,11 +130,6 @@ export async function placeOrder(gatewayUrl: string, order: object): Promise<Pla
   return (await response.json()) as PlacedOrder;
 }
 
-/** The journey of an order as it is stored at the moment. */
-async function readJourney(system: OrderSystem, { orderId, correlationId }: PlacedOrder): Promise<Journey> {
-  return buildJourney(correlationId, await system.events.eventsOfKey(contexts, orderId));
-}
-
 /** An order is done when the customer was told, and what was reserved for a cancelled one is released. */
 export function isComplete({ events }: Journey): boolean {
   const types = new Set(events.map(({ type }) => type));
@@ -144,14 +139,18 @@ export function isComplete({ events }: Journey): boolean {
   );
 }
 
-/** The journey once it is complete, or as far as it came in `timeoutMs`. */
+/** The journey once it is complete, or as far as it came in `timeoutMs`. Rejects when not even its first event is stored. */
 export async function followJourney(system: OrderSystem, placed: PlacedOrder, timeoutMs: number): Promise<Journey> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {
-    const journey = await readJourney(system, placed);
-    if (isComplete(journey) || performance.now() > deadline) {
-      return journey;
+    const found = await findJourney(system.events, placed.orderId);
+    const isOver = performance.now() > deadline;
+    if (found !== undefined && (isComplete(found.journey) || isOver)) {
+      return found.journey;
     }
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    if (isOver) {
+      throw new Error(`${placed.orderId} was accepted, and no stream holds it after ${timeoutMs} ms.`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, pollMs));
   }
 }

@@ -9,6 +9,8 @@ export interface Terminal {
   readonly color: boolean;
   /** Whether a line of `err` may be written over by the next. */
   readonly isInteractive: boolean;
+  /** Aborts when somebody has seen enough. */
+  readonly signal?: AbortSignal;
 }
 
 type Style = Parameters<typeof styleText>[0];

@@ -36,6 +36,7 @@ export { ceHeaders, type ReceivedEvent, readEvent, scheduledBy, writeEventHeader
 export type { EventEnvelope } from "./wire/event-envelope.ts";
 export { createEventId, deriveEventId, timeOfEventId } from "./wire/event-id.ts";
 export {
+  contextOfStream,
   decodeKey,
   encodeKey,
   isKebabCase,

@@ -40,6 +40,7 @@ export {
 } from "./policies/policy.ts";
 export type { Call, CallOptions } from "./procedures/procedure-client.ts";
 export { type HandlingFacts, handlingHeader } from "./publishing/handling-header.ts";
+export { journeyStream } from "./publishing/journey-links.ts";
 export type { EarlierEvent, PublishAllOptions, PublishOptions } from "./publishing/publish-options.ts";
 export type { MessageSchedule, Schedule } from "./publishing/schedule.ts";
 export { type RunningService, type RunOptions, run, type ServiceHealth, topologyOf } from "./run-service.ts";

@@ -19,6 +19,7 @@ import { type Call, ProcedureClient } from "./procedures/procedure-client.ts";
 import { ProcedureServer } from "./procedures/procedure-server.ts";
 import type { PublishEntry } from "./publishing/event-batch.ts";
 import { EventPublisher } from "./publishing/event-publisher.ts";
+import { journeyStream } from "./publishing/journey-links.ts";
 import { WrittenVersions } from "./publishing/written-versions.ts";
 import type { CancelSchedule, Publish, PublishAll, Service } from "./service.ts";
 import type { SqlTransaction, Store, StoreConnection } from "./store.ts";
@@ -91,7 +92,7 @@ export function topologyOf(service: Service): Topology {
   });
   const isPartitioned = service.subscriptions.some(({ partitions }) => partitions !== undefined);
   return {
-    streams: [...streams, deadLetterStream, attemptStream, ...(isPartitioned ? [leaseStream] : [])],
+    streams: [...streams, deadLetterStream, attemptStream, journeyStream, ...(isPartitioned ? [leaseStream] : [])],
     subscriptions: service.subscriptions.map(subscriptionTopology),
   };
 }

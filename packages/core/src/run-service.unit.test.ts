@@ -63,6 +63,23 @@ describe("a running service", () => {
     expect(parseTraceparent(late.traceparent)?.traceId).not.toBe(parseTraceparent(placed.traceparent)?.traceId);
   });
 
+  test("notes the other keys under which a journey goes on, and only those", async () => {
+    const transport = createMemoryTransport();
+    const settings = { transport, logger: silentLogger, signals: false };
+    const shop = await run(defineService("shop", { publishes: [Placed] }), settings);
+    const payments = defineService("payments", { publishes: [Paid] });
+    payments.on(Placed, async ({ id }, context) => {
+      await context.publish(Paid, { id });
+      await context.publish(Paid, { id: `bill of ${id}` });
+    });
+    await run(payments, settings);
+    const placed = await shop.publish(Placed, { id: "1" });
+    await eventually(() => transport.stored("PAYMENTS").length === 2);
+    expect(transport.stored("JOURNEYS").map(({ subject }) => subject)).toEqual([
+      `journeys.${placed.id}.payments.bill%20of%201`,
+    ]);
+  });
+
   test("tries again after a failure, and repeats the ids of what it published", async () => {
     const ids: string[] = [];
     const transport = createMemoryTransport();

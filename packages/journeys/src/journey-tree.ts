@@ -1,10 +1,15 @@
 // A journey as a tree for the terminal: what happened, who did it, what it waited for and how long it worked.
 
+import { findCriticalPath } from "./critical-path.ts";
+import { formatMs } from "./durations.ts";
 import type { Journey, JourneyEvent, JourneyNode } from "./journey.ts";
+import type { DeliveryProgress } from "./progress.ts";
 
 export interface TreeOptions {
   /** ANSI colours. Default: none. */
   readonly color?: boolean;
+  /** The base address of a Jaeger, to link the traces. Default: none. */
+  readonly jaegerUrl?: string;
 }
 
 type Paint = (text: string) => string;
@@ -15,6 +20,7 @@ interface Palette {
   readonly wait: Paint;
   readonly work: Paint;
   readonly faint: Paint;
+  readonly bad: Paint;
 }
 
 const plain: Paint = (text) => text;
@@ -22,27 +28,67 @@ const ansi =
   (code: number): Paint =>
   (text) =>
     `\u001b[${code}m${text}\u001b[0m`;
-const monochrome: Palette = { type: plain, service: plain, wait: plain, work: plain, faint: plain };
-const colorful: Palette = { type: ansi(1), service: ansi(36), wait: ansi(33), work: ansi(32), faint: ansi(2) };
+const monochrome: Palette = { type: plain, service: plain, wait: plain, work: plain, faint: plain, bad: plain };
+const colorful: Palette = {
+  type: ansi(1),
+  service: ansi(36),
+  wait: ansi(33),
+  work: ansi(32),
+  faint: ansi(2),
+  bad: ansi(31),
+};
 
-/** One line an event, children below their cause, then the trace id and the time in all. */
-export function formatJourneyTree(journey: Journey, { color = false }: TreeOptions = {}): string {
+/**
+ * One line an event, children below their cause; below each event who is not done with it, and why. Then the critical path and
+ * the traces.
+ */
+export function formatJourneyTree(journey: Journey, { color = false, jaegerUrl }: TreeOptions = {}): string {
   const palette = color ? colorful : monochrome;
   const rows = journey.roots.flatMap((root) => listRows(root, "", ""));
   const width = Math.max(0, ...rows.map(({ branch, event }) => branch.length + event.type.length));
   const serviceWidth = Math.max(0, ...rows.map(({ event }) => event.service.length));
-  const lines = rows.map(({ branch, event }) => formatRow(branch, event, width, serviceWidth, palette));
-  const first = journey.events.at(0);
-  const last = journey.events.at(-1);
-  const totalMs = first === undefined || last === undefined ? 0 : last.storedAtMs - first.storedAtMs;
-  const trace = journey.traceIds.length === 0 ? "none" : journey.traceIds.join(", ");
-  return [...lines, palette.faint(`trace ${trace}   ${journey.events.length} events in ${formatMs(totalMs)}`)].join(
+  const lines = rows.flatMap(({ branch, indent, event }) => [
+    formatRow(branch, event, width, serviceWidth, palette),
+    ...event.deliveries.filter(({ state }) => state !== "handled").map((one) => formatOpen(indent, one, palette)),
+  ]);
+  const path = findCriticalPath(journey);
+  const time = `${journey.events.length} events in ${formatMs(path.totalMs)}`;
+  const parts = `longest path: waited ${formatMs(path.waitMs)}, worked ${formatMs(path.workMs)}`;
+  return [...lines, palette.faint(`${time}   ${parts}`), ...listTraces(journey, jaegerUrl).map(palette.faint)].join(
     "\n",
   );
 }
 
+function listTraces({ traceIds }: Journey, jaegerUrl: string | undefined): string[] {
+  return traceIds.map((id) =>
+    jaegerUrl === undefined ? `trace ${id}` : `trace ${new URL(`/trace/${id}`, jaegerUrl).href}`,
+  );
+}
+
+const stateWords = {
+  waiting: "waits for",
+  "under-way": "is with",
+  failing: "fails at",
+  dead: "is a dead letter of",
+} as const;
+
+function formatOpen(
+  indent: string,
+  { durable, state, failures, error, deadLetter }: DeliveryProgress,
+  palette: Palette,
+) {
+  const words = state === "handled" ? "" : stateWords[state];
+  const attempts = failures > 0 ? `, ${failures} failed attempt${failures === 1 ? "" : "s"}` : "";
+  const why = error === undefined ? "" : `: ${error.name}: ${error.message}`;
+  const letter = deadLetter === undefined ? "" : ` (#${deadLetter.sequence}, ${deadLetter.reason})`;
+  const paint = state === "dead" || state === "failing" ? palette.bad : palette.wait;
+  return `${palette.faint(indent)}${paint(`· ${words} ${durable}${letter}${attempts}${why}`)}`;
+}
+
 interface Row {
   readonly branch: string;
+  /** What stands before further lines of the event. */
+  readonly indent: string;
   readonly event: JourneyEvent;
 }
 
@@ -51,7 +97,7 @@ function listRows({ event, effects }: JourneyNode, branch: string, indent: strin
     const last = index === effects.length - 1;
     return listRows(effect, `${indent}${last ? "└─ " : "├─ "}`, `${indent}${last ? "   " : "│  "}`);
   });
-  return [{ branch, event }, ...below];
+  return [{ branch, indent: `${indent}${effects.length > 0 ? "│ " : "  "}`, event }, ...below];
 }
 
 function formatRow(branch: string, event: JourneyEvent, width: number, serviceWidth: number, palette: Palette): string {
@@ -70,8 +116,4 @@ function formatHandling({ handling }: JourneyEvent, palette: Palette): string {
   const work = `worked ${formatMs(handling.workMs)}`.padEnd(14);
   const attempt = handling.attempt > 1 ? `  attempt ${handling.attempt}` : "";
   return `${palette.wait(wait)}  ${palette.work(work)}${attempt}`;
-}
-
-function formatMs(ms: number): string {
-  return ms < 1_000 ? `${ms} ms` : `${(ms / 1_000).toFixed(ms < 10_000 ? 2 : 1)} s`;
 }

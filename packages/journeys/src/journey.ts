@@ -10,6 +10,7 @@ import {
   type StoredWireMessage,
   type WireMessage,
 } from "@throughline/contracts";
+import type { DeliveryProgress } from "./progress.ts";
 
 /** One event of a journey, and what is known of the handling that published it. */
 export interface JourneyEvent {
@@ -29,6 +30,8 @@ export interface JourneyEvent {
   readonly storedAtMs: number;
   /** Absent on an event that no handled event caused. */
   readonly handling: Handling | undefined;
+  /** What became of it at each subscription that wants it; empty where nobody asked the server. */
+  readonly deliveries: readonly DeliveryProgress[];
 }
 
 /** The handling of the causing event, out of which an event came. */
@@ -55,6 +58,8 @@ export interface Journey {
   readonly roots: readonly JourneyNode[];
   /** The trace ids in the journey; one where nothing was redriven or delayed. */
   readonly traceIds: readonly string[];
+  /** Whether every subscription is done with every event; undefined where nobody asked the server. */
+  readonly isAtRest: boolean | undefined;
 }
 
 /** Builds the graph; messages that are unreadable or of another journey are left out, repeated ids count once. */
@@ -77,6 +82,7 @@ export function buildJourney(correlationId: string, messages: readonly StoredWir
     events: [...events.values()],
     roots: toForest([...events.values()]),
     traceIds: [...new Set([...events.values()].flatMap(({ traceId }) => traceId ?? []))],
+    isAtRest: undefined,
   };
 }
 
@@ -108,6 +114,7 @@ function toJourneyEvent(
     streamSequence: storedAt.sequence,
     storedAtMs: storedAt.timeMs,
     handling: readHandling(headers.get("throughline-handling"), storedAt.timeMs, causeStoredAtMs),
+    deliveries: [],
   };
 }
 

@@ -1,7 +1,12 @@
 import { type StoredWireMessage, writeEventHeaders } from "@throughline/contracts";
 import { expect, test } from "vitest";
-import { buildJourney } from "./journey.ts";
+import { findCriticalPath } from "./critical-path.ts";
+import { formatMs } from "./durations.ts";
+import { buildJourney, type JourneyEvent } from "./journey.ts";
+import { formatJourneyMermaid } from "./journey-mermaid.ts";
+import { formatJourneySequence } from "./journey-sequence.ts";
 import { formatJourneyTree } from "./journey-tree.ts";
+import type { DeliveryProgress } from "./progress.ts";
 
 const trace = (span: string) => `00-0af7651916cd43dd8448eb211c80319c-${span.repeat(16)}-01`;
 const startMs = Date.parse("2026-01-01T00:00:00Z");
@@ -65,9 +70,75 @@ test("a journey is the tree of causes, with waits apart from work", () => {
       "└─ inventory.reserved     inventory      waited 10 ms     worked 20 ms    INVENTORY#1",
       "   ├─ notifications.sent  notifications  waited 20 ms     worked 10 ms    NOTIFICATIONS#1",
       "   └─ payments.captured   payments       waited 10 ms     worked 1.46 s   attempt 2  PAYMENTS#1",
-      "trace 0af7651916cd43dd8448eb211c80319c   4 events in 1.50 s",
+      "4 events in 1.50 s   longest path: waited 20 ms, worked 1.48 s",
+      "trace 0af7651916cd43dd8448eb211c80319c",
     ].join("\n"),
   );
+});
+
+test("who is not done with an event stands below it, with the reason", () => {
+  const journey = buildJourney("e1", messages.slice(1, 3));
+  const [placed, reserved] = journey.events;
+  const open = (durable: string, rest: Partial<DeliveryProgress> & Pick<DeliveryProgress, "state">) => ({
+    durable,
+    failures: 0,
+    ...rest,
+  });
+  const events = [
+    { ...(placed as JourneyEvent), deliveries: [open("inventory-reserve", { state: "handled" })] },
+    {
+      ...(reserved as JourneyEvent),
+      deliveries: [
+        open("audit-note", { state: "waiting" }),
+        open("payments-capture", {
+          state: "dead",
+          failures: 8,
+          error: { name: "TypeError", message: "no card" },
+          deadLetter: { sequence: 7, reason: "attempts-exhausted", replays: 0 },
+        }),
+      ],
+    },
+  ];
+  const [first, second] = events;
+  const roots = [{ event: first as JourneyEvent, effects: [{ event: second as JourneyEvent, effects: [] }] }];
+  const told = formatJourneyTree({ ...journey, events, roots }, { jaegerUrl: "http://127.0.0.1:16686" });
+  expect(told.split("\n").slice(1)).toEqual([
+    "└─ inventory.reserved  inventory  waited 10 ms     worked 20 ms    INVENTORY#1",
+    "     · waits for audit-note",
+    "     · is a dead letter of payments-capture (#7, attempts-exhausted), 8 failed attempts: TypeError: no card",
+    "2 events in 30 ms   longest path: waited 10 ms, worked 20 ms",
+    "trace http://127.0.0.1:16686/trace/0af7651916cd43dd8448eb211c80319c",
+  ]);
+  expect(formatJourneySequence({ ...journey, events }).split("\n")).toEqual([
+    " +0 ms  orders     orders.placed       → inventory-reserve",
+    "+30 ms  inventory  inventory.reserved  → audit-note (waiting), payments-capture (dead)",
+  ]);
+  expect(formatJourneyMermaid({ ...journey, events }).split("\n")).toEqual([
+    "sequenceDiagram",
+    "  participant orders as orders",
+    "  participant inventory as inventory",
+    "  orders->>orders: orders.placed",
+    "  orders->>inventory: inventory.reserved (20 ms)",
+    "  Note over inventory: audit-note is waiting",
+    "  Note over inventory: payments-capture is dead: no card",
+  ]);
+});
+
+test("the critical path is the chain that ends last, and nothing beside it", () => {
+  const path = findCriticalPath(buildJourney("e1", messages));
+  expect(path.events.map(({ id }) => id)).toEqual(["e1", "e2", "e3"]);
+  expect(path).toMatchObject({ waitMs: 20, workMs: 1_480, totalMs: 1_500 });
+});
+
+test("durations keep two parts that count", () => {
+  expect([999, 1_000, 59_900, 61_000, 3_660_000, 90_000_000].map(formatMs)).toEqual([
+    "999 ms",
+    "1.00 s",
+    "59.9 s",
+    "1 min 1 s",
+    "1 h 1 min",
+    "1 d 1 h",
+  ]);
 });
 
 test("what is stored twice, belongs elsewhere or cannot be read is left out", () => {

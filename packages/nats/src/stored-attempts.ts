@@ -9,6 +9,23 @@ interface StoredMessage {
   readonly message: { readonly data?: string };
 }
 
+/** Asks the stream's leader: a replica that lags behind would count an attempt too little. */
+export async function readAttempts(
+  api: JetStreamApi,
+  durable: string,
+  event: StoredAt,
+): Promise<AttemptRecord | undefined> {
+  const request = `STREAM.MSG.GET.${attemptStream.name}`;
+  const answer = await api.request<StoredMessage>(request, { last_by_subj: subjectOfAttempts(durable, event) });
+  if (answer.ok) {
+    return JSON.parse(Buffer.from(answer.result.message.data ?? "", "base64").toString()) as AttemptRecord;
+  }
+  if ([apiErrorCodes.messageNotFound, apiErrorCodes.streamNotFound].some((code) => code === answer.error.err_code)) {
+    return undefined;
+  }
+  throw requestFailed(request, answer.error);
+}
+
 export class StoredAttempts implements AttemptRecords {
   readonly #api: JetStreamApi;
   readonly #publisher: ConfirmedPublisher;
@@ -18,17 +35,8 @@ export class StoredAttempts implements AttemptRecords {
     this.#publisher = publisher;
   }
 
-  /** Asks the stream's leader: a replica that lags behind would count an attempt too little. */
-  async read(durable: string, event: StoredAt): Promise<AttemptRecord | undefined> {
-    const request = `STREAM.MSG.GET.${attemptStream.name}`;
-    const answer = await this.#api.request<StoredMessage>(request, { last_by_subj: subjectOfAttempts(durable, event) });
-    if (answer.ok) {
-      return JSON.parse(Buffer.from(answer.result.message.data ?? "", "base64").toString()) as AttemptRecord;
-    }
-    if (answer.error.err_code === apiErrorCodes.messageNotFound) {
-      return undefined;
-    }
-    throw requestFailed(request, answer.error);
+  read(durable: string, event: StoredAt): Promise<AttemptRecord | undefined> {
+    return readAttempts(this.#api, durable, event);
   }
 
   async write(durable: string, event: StoredAt, record: AttemptRecord): Promise<void> {

@@ -28,6 +28,11 @@ interface StoredMessage {
   };
 }
 
+/** Where a reader begins. */
+type ReaderStart =
+  | { readonly deliver_policy: "by_start_sequence"; readonly opt_start_seq: number }
+  | { readonly deliver_policy: "by_start_time"; readonly opt_start_time: string };
+
 interface StreamState {
   readonly state: { readonly last_seq: number; readonly subjects?: Readonly<Record<string, number>> };
 }
@@ -55,7 +60,10 @@ export class StreamMessages implements StoredMessages {
     let next = Math.max(1, fromSequence);
     for (let fruitless = 0; next <= last && fruitless < (isLastKnown ? maxFruitlessReaders : 1); fruitless++) {
       const begun = next;
-      for await (const message of this.#readOnce(stream, subject, next)) {
+      for await (const message of this.#readOnce(stream, subject, {
+        deliver_policy: "by_start_sequence",
+        opt_start_seq: next,
+      })) {
         if (message.storedAt.sequence > last) {
           return;
         }
@@ -70,9 +78,32 @@ export class StreamMessages implements StoredMessages {
     }
   }
 
+  /** What was stored from a time on. For a reader that soon has enough: what makes `read` complete is not done here. */
+  readSince(stream: string, subject: string, timeMs: number): AsyncGenerator<StoredWireMessage> {
+    const opt_start_time = new Date(timeMs).toISOString();
+    return this.#readOnce(stream, subject, { deliver_policy: "by_start_time", opt_start_time });
+  }
+
+  /** What is published from now on, seen as it passes: nothing is stored or asked for. Ends with the signal. */
+  async *follow(subject: string, signal: AbortSignal): AsyncGenerator<StoredWireMessage> {
+    const subscription = this.#connection.subscribe(subject);
+    const end = () => subscription.unsubscribe();
+    signal.addEventListener("abort", end, { once: true });
+    try {
+      for await (const message of subscription) {
+        const { headers, ...problem } = readHeaders(rawHeaderBlock(message));
+        const storedAt = { stream: "", sequence: 0, timeMs: Date.now() };
+        yield { message: { subject: message.subject, headers, body: message.data }, ...problem, storedAt };
+      }
+    } finally {
+      signal.removeEventListener("abort", end);
+      end();
+    }
+  }
+
   /** As far as one short-lived consumer leads. */
-  async *#readOnce(stream: string, subject: string, fromSequence: number): AsyncGenerator<StoredWireMessage> {
-    const consumer = await this.#createReader(stream, subject, fromSequence);
+  async *#readOnce(stream: string, subject: string, start: ReaderStart): AsyncGenerator<StoredWireMessage> {
+    const consumer = await this.#createReader(stream, subject, start);
     if (consumer === undefined) {
       return;
     }
@@ -143,13 +174,12 @@ export class StreamMessages implements StoredMessages {
   }
 
   /** Undefined where the stream does not exist. */
-  async #createReader(stream: string, subject: string, fromSequence: number): Promise<ConsumerInfo | undefined> {
+  async #createReader(stream: string, subject: string, start: ReaderStart): Promise<ConsumerInfo | undefined> {
     const created = await this.#api.request<ConsumerInfo>(`CONSUMER.CREATE.${stream}`, {
       stream_name: stream,
       config: {
         ack_policy: "none",
-        deliver_policy: "by_start_sequence",
-        opt_start_seq: fromSequence,
+        ...start,
         filter_subject: subject,
         mem_storage: true,
         num_replicas: 1,

@@ -10,6 +10,7 @@ const reservedContexts: ReadonlySet<string> = new Set([
   "attempts",
   "dead",
   "dead-audit",
+  "journeys",
   "leases",
   "partition",
   "redrive",
@@ -43,6 +44,11 @@ export function parseEventType(type: string): { readonly context: string; readon
 /** The stream of a bounded context: `order-items` lives in `ORDER-ITEMS`. */
 export function streamOfContext(context: string): string {
   return context.toUpperCase();
+}
+
+/** The context whose events a stream of that name holds. */
+export function contextOfStream(stream: string): string {
+  return stream.toLowerCase();
 }
 
 /** One subject token that holds any key. @throws CONTRACT_KEY_INVALID */

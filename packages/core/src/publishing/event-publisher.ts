@@ -17,6 +17,7 @@ import { contextOfSpan, recordFailure, type Tracing, traceHeadersOf } from "../t
 import type { OutgoingMessage, TransportConnection } from "../transport.ts";
 import { batchIncomplete, type PublishEntry, requireAtomicBatch } from "./event-batch.ts";
 import { handlingHeader } from "./handling-header.ts";
+import { linkToJourney } from "./journey-links.ts";
 import { addUserHeaders, type PublishAllOptions, type PublishOptions, requireValidId } from "./publish-options.ts";
 import { type MessageSchedule, timingOfSchedule } from "./schedule.ts";
 import type { WrittenVersions } from "./written-versions.ts";
@@ -45,6 +46,8 @@ interface WrittenEvent {
 interface PreparedEvent {
   readonly envelope: EventEnvelope;
   readonly message: OutgoingMessage;
+  /** What makes the event findable where its key differs from its cause's. */
+  readonly link?: OutgoingMessage | undefined;
 }
 
 export class EventPublisher {
@@ -164,8 +167,10 @@ export class EventPublisher {
     span: Span,
   ): Promise<EventEnvelope> {
     try {
-      const { envelope, message } = this.#prepare(event, options, span, cause);
-      return confirm(this.#handOver(message, options, cause), envelope, span);
+      const { envelope, message, link } = this.#prepare(event, options, span, cause);
+      const storing = this.#handOver(message, options, cause);
+      const linked = link && Promise.all([this.#handOver(link, options, cause), storing]);
+      return confirm(linked ?? storing, envelope, span);
     } catch (error) {
       return failSpan(span, error);
     }
@@ -204,6 +209,7 @@ export class EventPublisher {
       batchSpan = this.#tracing.startSendBatch((entries[0] as PublishEntry)[0].context, spans, parent);
       const messages = prepared.map(({ message }) => message);
       const unit = cause?.unit;
+      await Promise.all(prepared.map(({ link }) => link && this.#handOver(link, undefined, cause)));
       await (unit === undefined
         ? this.#connection.publishAtomically(messages)
         : Promise.all(messages.map((message) => unit.enqueue(message))));
@@ -266,12 +272,13 @@ export class EventPublisher {
     const body = JSON.stringify(written);
     this.#tracing.describeSend(span, envelope, subject, Buffer.byteLength(body));
     const message: OutgoingMessage = { subject, headers, body, messageId: envelope.id, orderKey: key };
+    const link = linkToJourney(envelope, (options?.causedBy ?? cause?.event)?.key);
     if (timing === undefined) {
-      return { envelope, message };
+      return { envelope, message, link };
     }
     const name = options?.schedule?.name ?? envelope.id;
     const schedule: MessageSchedule = { subject: subjectOfSchedule(contract.type, name), timing };
-    return { envelope, message: { ...message, schedule } };
+    return { envelope, message: { ...message, schedule }, link };
   }
 
   #createEnvelope(

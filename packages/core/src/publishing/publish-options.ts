@@ -32,7 +32,7 @@ export interface PublishOptions {
 }
 
 /** What has to be kept of an event, to publish what follows from it some day. */
-export type EarlierEvent = Pick<EventEnvelope, "id" | "correlationId" | "traceparent" | "tracestate">;
+export type EarlierEvent = Pick<EventEnvelope, "id" | "key" | "correlationId" | "traceparent" | "tracestate">;
 
 export interface PublishAllOptions {
   /**

@@ -1,0 +1,141 @@
+// From an id to the journey: by key through the subjects of the streams, by event or correlation id through the time that is
+// in the id. Neither looks at more than what belongs to the journey, or was stored around its beginning.
+
+import { encodeKey, type StoredWireMessage, timeOfEventId } from "@throughline/contracts";
+import { buildJourney, type Journey } from "./journey.ts";
+import type { JourneySource } from "./journey-source.ts";
+import { readProgress } from "./progress.ts";
+
+/** A publisher's clock may be ahead of the server's by so much. */
+const clockSkewMs = 2_000;
+/** An event may wait in an outbox for so long before it is stored, and still be found by its id. */
+const outboxWaitMs = 120_000;
+/** And no further than so many events of each context. */
+const maxSearched = 20_000;
+
+export interface FoundJourney {
+  readonly journey: Journey;
+  /** Further journeys under the same key, by their correlation ids, oldest first. */
+  readonly others: readonly string[];
+}
+
+/**
+ * Finds a journey by the key of one of its events, by its correlation id, or by the id of one of its events. Of several under
+ * one key the newest. Undefined where nothing is stored.
+ */
+export async function findJourney(source: JourneySource, id: string): Promise<FoundJourney | undefined> {
+  const contexts = await source.contexts();
+  const ofKey = await source.eventsOfKey(contexts, id);
+  const correlations = distinctCorrelations(ofKey);
+  const newest = correlations.at(-1);
+  if (newest !== undefined) {
+    const journey = await gather(source, contexts, newest, ofKey);
+    return { journey, others: correlations.slice(0, -1) };
+  }
+  const root = await findById(source, contexts, id);
+  return root && { journey: await gather(source, contexts, correlationOf(root) ?? id, [root]), others: [] };
+}
+
+/** The journey of a correlation id, of which some events are known. */
+async function gather(
+  source: JourneySource,
+  contexts: readonly string[],
+  correlationId: string,
+  known: readonly StoredWireMessage[],
+): Promise<Journey> {
+  const links = await source.messages("JOURNEYS", `journeys.${encodeKey(correlationId)}.>`);
+  const keys = new Set([...known.flatMap(keyOf), ...links.flatMap(({ message }) => decodeLast(message.subject))]);
+  // A further key may be known and the one where it began not: it is in the id of the correlation's root.
+  const isRooted = known.some(({ message }) => message.headers.get("ce-id") === correlationId);
+  const root = isRooted ? undefined : await findById(source, contexts, correlationId);
+  for (const key of root === undefined ? [] : keyOf(root)) {
+    keys.add(key);
+  }
+  const perKey = await Promise.all([...keys].map((key) => source.eventsOfKey(contexts, key)));
+  const letters = await Promise.all(
+    [...keys].map((key) => source.messages("DEAD_LETTERS", `dead.*.*.*.*.${encodeKey(key)}`)),
+  );
+  const journey = buildJourney(correlationId, perKey.flat());
+  return await readProgress(source, journey, letters.flat());
+}
+
+/**
+ * By the time in the id: that of the moment at which the journey began, whichever of its events it names. Looks at what was
+ * stored around then for the event itself, or for a root whose journey holds it.
+ */
+async function findById(
+  source: JourneySource,
+  contexts: readonly string[],
+  id: string,
+): Promise<StoredWireMessage | undefined> {
+  const beganMs = timeOfEventId(id);
+  if (beganMs === undefined) {
+    return undefined;
+  }
+  const search: Search = { id, beganMs, members: [], roots: [] };
+  await Promise.all(contexts.map((context) => searchAround(source, context, search)));
+  if (search.exact !== undefined || search.members.length > 0) {
+    return search.exact ?? search.members[0];
+  }
+  for (const root of search.roots) {
+    const events = await Promise.all(keyOf(root).map((key) => source.eventsOfKey(contexts, key)));
+    const hit = events.flat().find(({ message }) => message.headers.get("ce-id") === id);
+    if (hit !== undefined) {
+      return hit;
+    }
+  }
+  return undefined;
+}
+
+/** What all contexts look for at the same time; whoever finds the event itself ends it for all. */
+interface Search {
+  readonly id: string;
+  readonly beganMs: number;
+  exact?: StoredWireMessage;
+  /** Events of the journey of this id. */
+  readonly members: StoredWireMessage[];
+  /** Events that began a journey in that very millisecond. */
+  readonly roots: StoredWireMessage[];
+}
+
+async function searchAround(source: JourneySource, context: string, search: Search): Promise<void> {
+  const { id, beganMs, members, roots } = search;
+  let searched = 0;
+  for await (const stored of source.eventsSince(context, beganMs - clockSkewMs)) {
+    const eventId = stored.message.headers.get("ce-id") ?? "";
+    if (eventId === id) {
+      search.exact = stored;
+    } else if (correlationOf(stored) === id) {
+      members.push(stored);
+    } else if (correlationOf(stored) === eventId && timeOfEventId(eventId) === beganMs) {
+      roots.push(stored);
+    }
+    const isRemote = stored.storedAt.timeMs > beganMs + outboxWaitMs;
+    if (search.exact !== undefined || ++searched >= maxSearched || isRemote) {
+      return;
+    }
+  }
+}
+
+function distinctCorrelations(messages: readonly StoredWireMessage[]): string[] {
+  const sorted = messages.toSorted((a, b) => a.storedAt.timeMs - b.storedAt.timeMs);
+  return [...new Set(sorted.flatMap((stored) => correlationOf(stored) ?? []))];
+}
+
+function correlationOf({ message }: StoredWireMessage): string | undefined {
+  return message.headers.get("ce-correlationid");
+}
+
+/** As it stands in the subject, decoded; none for what has no key. */
+function keyOf({ message }: StoredWireMessage): string[] {
+  return decodeLast(message.subject);
+}
+
+function decodeLast(subject: string): string[] {
+  const token = subject.slice(subject.lastIndexOf(".") + 1);
+  try {
+    return [decodeURIComponent(token)];
+  } catch {
+    return [];
+  }
+}
