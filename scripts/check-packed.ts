@@ -13,6 +13,7 @@ const exampleOutput: Readonly<Record<string, string>> = {
   "docs/guides/dead-letters.md": "completed",
   "docs/guides/evolving-contracts.md": "p-1 stored as version 1, read as version 2, express: false",
   "docs/guides/once-only-effects.md": "reserved for order-1: 1 row, 1 event",
+  "docs/guides/on-call.md": "bills.sent",
   "docs/guides/policies.md": "",
   "docs/guides/procedures.md": "unknown-sku unicorn",
 };

@@ -5,8 +5,8 @@ import type { AnyEventContract, AnyProcedureContract } from "@throughline/contra
 import { type RunningService, type RunOptions, run, type Service } from "@throughline/core";
 import { nats } from "@throughline/nats";
 import { postgres } from "@throughline/postgres";
-import { startTelemetry, type Telemetry } from "@throughline/telemetry";
-import { pino } from "pino";
+import { startTelemetry, type Telemetry, traceFields } from "@throughline/telemetry";
+import { type Logger, pino } from "pino";
 import { type Database, openDatabase } from "./database.ts";
 
 export interface LaunchOptions extends Pick<RunOptions, "beforeStop"> {
@@ -24,12 +24,13 @@ export async function launchService<Published extends AnyEventContract, Called e
   declare: (database: Database) => Service<Published, Called>,
   { tables, beforeStop }: LaunchOptions,
 ): Promise<Launched<Published, Called>> {
-  const logger = pino();
+  let logger: Logger = pino();
   let telemetry: Telemetry | undefined;
   try {
     const database = openDatabase();
     const service = declare(database);
     telemetry = await startTelemetry({ service: service.name });
+    logger = pino({ mixin: traceFields }, telemetry.logs);
     await database.prepare(service.name, tables);
     const running = await run<Published, Called>(service, {
       transport: nats({ streams: { replicas: Number(process.env["NATS_REPLICAS"] ?? 1) } }),

@@ -270,4 +270,30 @@ vitestTest("one trace over all five services arrives at an OTLP receiver", async
     expect(span.attributes["messaging.destination.name"]).toContain(placed.orderId);
   }
   expect(spans.filter(({ parentSpanId }) => !byId.has(parentSpanId ?? ""))).toMatchObject([{ kind: "SERVER" }]);
+
+  const handled = sink.metrics.filter(({ name }) => name === "messaging.process.duration");
+  expect(new Set(handled.map(({ service }) => service))).toEqual(
+    new Set(["gateway", "orders", "payments", "inventory", "notifications"]),
+  );
+  expect(handled).toContainEqual(
+    expect.objectContaining({
+      ...{ service: "payments", unit: "s", kind: "histogram", value: 1 },
+      bounds: [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10],
+      attributes: {
+        "messaging.system": "nats",
+        "messaging.operation.name": "process",
+        "messaging.consumer.group.name": "payments-capture",
+        "messaging.destination.template": "inventory.reserved",
+      },
+    }),
+  );
+  const names = new Set(sink.metrics.map(({ name }) => name));
+  for (const name of [
+    "messaging.client.operation.duration",
+    "messaging.client.sent.messages",
+    "throughline.outbox.waiting",
+  ]) {
+    expect(names).toContain(name);
+  }
+  expect(new Set(sink.logs.filter(({ body }) => body === "ready").map(({ service }) => service)).size).toBe(5);
 });

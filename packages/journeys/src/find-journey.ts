@@ -6,8 +6,8 @@ import { buildJourney, type Journey } from "./journey.ts";
 import type { JourneySource } from "./journey-source.ts";
 import { readProgress } from "./progress.ts";
 
-/** A publisher's clock may be ahead of the server's by so much. */
-const clockSkewMs = 2_000;
+/** Publishers' clocks may be ahead of the server's: looked for are first the nearest, then those further off. */
+const clockSkewsMs = [10, 2_000] as const;
 /** An event may wait in an outbox for so long before it is stored, and still be found by its id. */
 const outboxWaitMs = 120_000;
 /** And no further than so many events of each context. */
@@ -72,16 +72,18 @@ async function findById(
   if (beganMs === undefined) {
     return undefined;
   }
-  const search: Search = { id, beganMs, members: [], roots: [] };
-  await Promise.all(contexts.map((context) => searchAround(source, context, search)));
-  if (search.exact !== undefined || search.members.length > 0) {
-    return search.exact ?? search.members[0];
-  }
-  for (const root of search.roots) {
-    const events = await Promise.all(keyOf(root).map((key) => source.eventsOfKey(contexts, key)));
-    const hit = events.flat().find(({ message }) => message.headers.get("ce-id") === id);
-    if (hit !== undefined) {
-      return hit;
+  for (const skewMs of clockSkewsMs) {
+    const search: Search = { id, beganMs, members: [], roots: [] };
+    await Promise.all(contexts.map((context) => searchAround(source, context, search, beganMs - skewMs)));
+    if (search.exact !== undefined || search.members.length > 0) {
+      return search.exact ?? search.members[0];
+    }
+    for (const root of search.roots) {
+      const events = await Promise.all(keyOf(root).map((key) => source.eventsOfKey(contexts, key)));
+      const hit = events.flat().find(({ message }) => message.headers.get("ce-id") === id);
+      if (hit !== undefined) {
+        return hit;
+      }
     }
   }
   return undefined;
@@ -98,10 +100,10 @@ interface Search {
   readonly roots: StoredWireMessage[];
 }
 
-async function searchAround(source: JourneySource, context: string, search: Search): Promise<void> {
+async function searchAround(source: JourneySource, context: string, search: Search, fromMs: number): Promise<void> {
   const { id, beganMs, members, roots } = search;
   let searched = 0;
-  for await (const stored of source.eventsSince(context, beganMs - clockSkewMs)) {
+  for await (const stored of source.eventsSince(context, fromMs)) {
     const eventId = stored.message.headers.get("ce-id") ?? "";
     if (eventId === id) {
       search.exact = stored;

@@ -1,43 +1,33 @@
-// The OpenTelemetry SDK behind startTelemetry; loaded on demand.
+// Spans in batches over OTLP; what the queue cannot hold is counted.
 
-import { context, trace } from "@opentelemetry/api";
-import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
-import { defaultResource, detectResources, envDetector, resourceFromAttributes } from "@opentelemetry/resources";
+import { trace } from "@opentelemetry/api";
+import type { Resource } from "@opentelemetry/resources";
 import { BasicTracerProvider, BatchSpanProcessor, type SpanExporter } from "@opentelemetry/sdk-trace-base";
-import type { Telemetry } from "./start-telemetry.ts";
+import { CountedQueue } from "./counted-queue.ts";
+import type { RunningSignal } from "./sdk.ts";
+import { numberOf, type Protocol } from "./signal-settings.ts";
 
 /** The SDK's default queue of 2,048 drops spans in a burst; at about 1 KiB a span this one holds 16 MiB at most. */
-const batchDefaults = {
-  OTEL_BSP_MAX_QUEUE_SIZE: 16_384,
-  OTEL_BSP_MAX_EXPORT_BATCH_SIZE: 1_024,
-  OTEL_BSP_SCHEDULE_DELAY: 1_000,
-} as const;
+const batchDefaults = { queue: 16_384, batch: 1_024, delayMs: 1_000 } as const;
 
 export async function startTracing(
-  service: string,
-  protocol: string | undefined,
+  resource: Resource,
+  protocol: Protocol,
   env: NodeJS.ProcessEnv,
-): Promise<Telemetry> {
-  const setting = (name: keyof typeof batchDefaults) => Number(env[name]) || batchDefaults[name];
-  const provider = new BasicTracerProvider({
-    resource: defaultResource()
-      .merge(detectResources({ detectors: [envDetector] }))
-      .merge(resourceFromAttributes({ "service.name": service })),
-    spanProcessors: [
-      new BatchSpanProcessor(await createExporter(protocol), {
-        maxQueueSize: setting("OTEL_BSP_MAX_QUEUE_SIZE"),
-        maxExportBatchSize: setting("OTEL_BSP_MAX_EXPORT_BATCH_SIZE"),
-        scheduledDelayMillis: setting("OTEL_BSP_SCHEDULE_DELAY"),
-      }),
-    ],
+): Promise<RunningSignal> {
+  const maxQueueSize = numberOf(env, "OTEL_BSP_MAX_QUEUE_SIZE", batchDefaults.queue);
+  const queue = new CountedQueue(maxQueueSize);
+  const processor = new BatchSpanProcessor(queue.countingExporter(await createExporter(protocol)), {
+    maxQueueSize,
+    maxExportBatchSize: Math.min(maxQueueSize, numberOf(env, "OTEL_BSP_MAX_EXPORT_BATCH_SIZE", batchDefaults.batch)),
+    scheduledDelayMillis: numberOf(env, "OTEL_BSP_SCHEDULE_DELAY", batchDefaults.delayMs),
   });
+  const provider = new BasicTracerProvider({ resource, spanProcessors: [queue.countingProcessor(processor)] });
   trace.setGlobalTracerProvider(provider);
-  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
-  const shutdown = () => provider.shutdown();
-  return { enabled: true, shutdown, [Symbol.asyncDispose]: shutdown };
+  return { shutdown: () => provider.shutdown() };
 }
 
-async function createExporter(protocol: string | undefined): Promise<SpanExporter> {
+async function createExporter(protocol: Protocol): Promise<SpanExporter> {
   if (protocol === "http/json") {
     const { OTLPTraceExporter } = await import("@opentelemetry/exporter-trace-otlp-http");
     return new OTLPTraceExporter();

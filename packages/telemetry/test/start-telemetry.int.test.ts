@@ -7,34 +7,109 @@ import { expect, test } from "vitest";
 
 const sourceUrl = new URL("../src/index.ts", import.meta.url).href;
 const script = `
-  const { startTelemetry } = await import(${JSON.stringify(sourceUrl)});
+  const { startTelemetry, traceFields } = await import(${JSON.stringify(sourceUrl)});
   const telemetry = await startTelemetry({ service: "shop" });
-  const { trace } = await import("@opentelemetry/api");
-  trace.getTracer("test").startActiveSpan("work", (span) => {
+  const { metrics, trace } = await import("@opentelemetry/api");
+  const { pino } = await import("pino");
+  const logger = pino({ mixin: traceFields }, telemetry.logs);
+  const tracer = trace.getTracer("test");
+  tracer.startActiveSpan("work", (span) => {
     span.recordException(new Error("broken"));
+    logger.warn({ eventId: "e-1", correlationId: "c-1", err: new TypeError("no card"), lines: [1] }, "it failed");
     span.end();
   });
+  for (let n = 0; n < Number(process.env.BURST ?? 0); n++) {
+    tracer.startSpan("burst").end();
+  }
+  metrics.getMeter("test").createCounter("made", { unit: "{item}" }).add(3, { kind: "cup" });
+  telemetry.logs.write("no json\\n");
+  await telemetry.shutdown();
   await telemetry.shutdown();
   console.log(JSON.stringify({ enabled: telemetry.enabled }));`;
 
-function runProcess(env: Record<string, string>): Promise<{ enabled: boolean }> {
+async function runProcess(env: Record<string, string>): Promise<{ enabled: boolean; lines: string[] }> {
   const child = spawn(process.execPath, ["--conditions=throughline-source", "--input-type=module", "-e", script], {
     cwd: new URL("..", import.meta.url),
     env: { PATH: process.env["PATH"], ...env },
     stdio: ["ignore", "pipe", "inherit"],
   });
-  return new Promise((resolve, reject) => {
-    child.stdout.once("data", (data) => resolve(JSON.parse(String(data))));
-    child.once("exit", (code) => reject(new Error(`the process ended with ${code} and said nothing`)));
+  let out = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    out += text;
   });
+  const code = await new Promise((resolve) => child.once("close", resolve));
+  expect(code).toBe(0);
+  const lines = out.trim().split("\n");
+  return { ...(JSON.parse(lines.at(-1) ?? "") as { enabled: boolean }), lines: lines.slice(0, -1) };
 }
 
-test("spans arrive over OTLP before the process ends, with the service's name", async () => {
+test("spans, metrics and logs arrive over OTLP before the process ends, and belong together", async () => {
   await using sink = await startOtlpSink();
-  expect(await runProcess({ ...sink.env, OTEL_RESOURCE_ATTRIBUTES: "deployment.environment.name=test" })).toEqual({
-    enabled: true,
+  const { enabled, lines } = await runProcess({
+    ...sink.env,
+    OTEL_RESOURCE_ATTRIBUTES: "deployment.environment.name=test",
   });
+  expect(enabled).toBe(true);
+  const [span] = sink.spans;
   expect(sink.spans).toMatchObject([{ service: "shop", name: "work", events: [{ name: "exception" }] }]);
+  expect(sink.metrics).toContainEqual({
+    ...{ service: "shop", name: "made", unit: "{item}", kind: "sum", value: 3, bounds: [] },
+    attributes: { kind: "cup" },
+  });
+  expect(sink.logs).toMatchObject([
+    {
+      service: "shop",
+      body: "it failed",
+      severity: "WARN",
+      traceId: span?.traceId,
+      spanId: span?.spanId,
+      attributes: {
+        "cloudevents.event_id": "e-1",
+        "messaging.message.conversation_id": "c-1",
+        "exception.type": "TypeError",
+        "exception.message": "no card",
+        lines: "[1]",
+      },
+    },
+    { body: "no json", traceId: undefined },
+  ]);
+  // The console has the same lines, with the same ids.
+  expect(JSON.parse(lines[0] ?? "")).toMatchObject({
+    msg: "it failed",
+    trace_id: span?.traceId,
+    span_id: span?.spanId,
+  });
+  expect(sink.resource).toMatchObject({
+    "service.name": "shop",
+    "service.instance.id": expect.any(String),
+    "deployment.environment.name": "test",
+    "process.pid": expect.any(Number),
+  });
+  // How a process was started may hold secrets.
+  expect(Object.keys(sink.resource).filter((name) => /command|owner/.test(name))).toEqual([]);
+});
+
+test("counts the spans that its queue could not hold", async () => {
+  await using sink = await startOtlpSink();
+  await runProcess({ ...sink.env, BURST: "999", OTEL_BSP_MAX_QUEUE_SIZE: "100" });
+  const processed = sink.metrics.filter(({ name }) => name === "otel.sdk.processor.span.processed");
+  const sum = (isDropped: boolean) =>
+    processed
+      .filter(({ attributes }) => (attributes["error.type"] === "queue_full") === isDropped)
+      .reduce((total, { value }) => total + value, 0);
+  expect(sum(true)).toBeGreaterThan(0);
+  expect(sum(false)).toBe(sink.spans.length);
+  expect(sum(true) + sum(false)).toBe(1_000);
+});
+
+test("samples as the standard variables say, and exports each signal by itself", async () => {
+  await using sink = await startOtlpSink();
+  await runProcess({ ...sink.env, BURST: "400", OTEL_TRACES_SAMPLER: "traceidratio", OTEL_TRACES_SAMPLER_ARG: "0.1" });
+  expect(sink.spans.length).toBeGreaterThan(5);
+  expect(sink.spans.length).toBeLessThan(120);
+  await using quiet = await startOtlpSink();
+  await runProcess({ ...quiet.env, OTEL_TRACES_EXPORTER: "none", OTEL_LOGS_EXPORTER: "none" });
+  expect([quiet.spans.length, quiet.logs.length, quiet.metrics.length > 0]).toEqual([0, 0, true]);
 });
 
 test("speaks protobuf unless told otherwise, as the specification says", async () => {
@@ -52,7 +127,7 @@ test("speaks protobuf unless told otherwise, as the specification says", async (
 });
 
 test("stays off without an endpoint, and when it is switched off", async () => {
-  expect(await runProcess({})).toEqual({ enabled: false });
+  expect(await runProcess({})).toMatchObject({ enabled: false });
   const endpoint = { OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:9" };
-  expect(await runProcess({ ...endpoint, OTEL_SDK_DISABLED: "true" })).toEqual({ enabled: false });
+  expect(await runProcess({ ...endpoint, OTEL_SDK_DISABLED: "true" })).toMatchObject({ enabled: false });
 });

@@ -8,7 +8,8 @@ import type { EventPublisher } from "../publishing/event-publisher.ts";
 import type { Fence, Subscription } from "../service.ts";
 import type { StoreConnection } from "../store.ts";
 import type { Logger } from "../telemetry/logger.ts";
-import { recordFailure, type Tracing } from "../telemetry/tracing.ts";
+import type { ProcessMetrics } from "../telemetry/operation-metrics.ts";
+import { errorType, recordFailure, type Tracing } from "../telemetry/tracing.ts";
 import { AttemptContext, type AttemptParts, callHandler, type ReadableEvent, readDelivery } from "./event-handling.ts";
 import type { Handling } from "./handling.ts";
 
@@ -21,6 +22,7 @@ export interface AttemptRunnerParts {
   readonly tracing: Tracing;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly operations: ProcessMetrics;
   /** Of a partition: whether this instance still has it (if not, it is abandoned), and the number that says since when. */
   readonly ownership?: { readonly fence: Fence; readonly isValid: () => boolean };
 }
@@ -108,6 +110,7 @@ export class AttemptRunner {
     if (handling.running === context) {
       handling.running = undefined;
       context.span.end();
+      this.#parts.operations.processed(handling.type, performance.now() - context.startedAtMs);
       this.#listener.succeeded(handling);
     }
   }
@@ -115,6 +118,7 @@ export class AttemptRunner {
   #failed(handling: Handling, context: AttemptContext, error: unknown): void {
     if (handling.running === context) {
       handling.running = undefined;
+      this.#parts.operations.processed(handling.type, performance.now() - context.startedAtMs, errorType(error));
       this.#listener.failed(handling, context.span, error, false);
     }
   }

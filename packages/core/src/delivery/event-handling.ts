@@ -113,6 +113,8 @@ export class AttemptContext implements HandlerContext, PublishingCause {
   readonly receivedAtMs: number;
   readonly deadlineMs: number;
   readonly span: Span;
+  /** For durations, in ms of `performance.now()`. */
+  readonly startedAtMs: number = performance.now();
   readonly #parts: AttemptParts;
   #controller: AbortController | undefined = undefined;
   #log: Logger | undefined = undefined;

@@ -3,6 +3,7 @@
 
 import { ThroughlineError } from "@throughline/contracts";
 import { SubscriptionMetrics } from "../telemetry/metrics.ts";
+import { ProcessMetrics } from "../telemetry/operation-metrics.ts";
 import type {
   Consumption,
   ConsumptionHealth,
@@ -25,7 +26,7 @@ import { subscriptionTopology } from "./subscription-topology.ts";
 import { sweepRegularly } from "./sweep.ts";
 import { UnderWay } from "./under-way.ts";
 
-export interface RunnerParts extends AttemptRunnerParts {
+export interface RunnerParts extends Omit<AttemptRunnerParts, "operations"> {
   readonly service: string;
   readonly connection: TransportConnection;
   /** How its deliveries are had. Default: all of the subscription's. */
@@ -55,6 +56,8 @@ export class SubscriptionRunner implements Runner {
   readonly #isolation: Isolation;
   readonly #circuit: CircuitGate | undefined;
   #endSweep: () => void = () => undefined;
+  readonly #watchLag: () => () => void;
+  #endLag: () => void = () => undefined;
   #draining = false;
   /** Set while somebody waits for something to come to rest. */
   #checkWaiting: (() => void) | undefined;
@@ -63,6 +66,7 @@ export class SubscriptionRunner implements Runner {
     const { subscription, share = 1 } = parts;
     const concurrency = Math.ceil(subscription.concurrency / share);
     const metrics = new SubscriptionMetrics(subscription.durable);
+    this.#watchLag = () => metrics.watchLag(() => this.#intake.health().lag);
     this.#parts = parts;
     this.#notes = new AttemptNotes(parts);
     this.#lanes = new Lanes(concurrency);
@@ -99,7 +103,8 @@ export class SubscriptionRunner implements Runner {
       finish: (handling, settled) => this.#finish(handling, settled),
       returnUntried: (handling, delayMs) => this.#returnUntried(handling, delayMs),
     });
-    this.#attempts = new AttemptRunner(parts, outcomes);
+    const operations = new ProcessMetrics(parts.connection.peer, subscription.durable);
+    this.#attempts = new AttemptRunner({ ...parts, operations }, outcomes);
   }
 
   get durable(): string {
@@ -122,6 +127,7 @@ export class SubscriptionRunner implements Runner {
       timeoutMs: subscription.policy.timeoutMs,
     });
     this.#intake.begin(consumption);
+    this.#endLag = this.#watchLag();
   }
 
   health(): ConsumptionHealth {
@@ -169,6 +175,7 @@ export class SubscriptionRunner implements Runner {
       await giveBackIdle(late);
       await waitUntilIdle();
     }
+    this.#endLag();
     this.#endSweep();
   }
 
@@ -180,6 +187,7 @@ export class SubscriptionRunner implements Runner {
     this.#draining = true;
     this.#circuit?.stop();
     this.#lanes.hold();
+    this.#endLag();
     this.#endSweep();
     const error = new ThroughlineError("BUS_STOPPED", "The partition was taken over by another instance.");
     for (const handling of this.#underWay.all()) {

@@ -13,7 +13,8 @@ import {
 } from "@throughline/contracts";
 import type { Clock } from "../clock.ts";
 import type { StoreConnection, UnitOfWork } from "../store.ts";
-import { contextOfSpan, recordFailure, type Tracing, traceHeadersOf } from "../telemetry/tracing.ts";
+import { SendMetrics } from "../telemetry/operation-metrics.ts";
+import { contextOfSpan, errorType, recordFailure, type Tracing, traceHeadersOf } from "../telemetry/tracing.ts";
 import type { OutgoingMessage, TransportConnection } from "../transport.ts";
 import { batchIncomplete, type PublishEntry, requireAtomicBatch } from "./event-batch.ts";
 import { handlingHeader } from "./handling-header.ts";
@@ -58,6 +59,7 @@ export class EventPublisher {
   readonly #connection: TransportConnection;
   readonly #store: () => StoreConnection | undefined;
   readonly #tracing: Tracing;
+  readonly #metrics: SendMetrics;
   readonly #clock: Clock;
   #stopped = false;
   #timestampMs = Number.NaN;
@@ -79,6 +81,7 @@ export class EventPublisher {
     this.#connection = parts.connection;
     this.#store = parts.store ?? (() => undefined);
     this.#tracing = parts.tracing;
+    this.#metrics = new SendMetrics(parts.connection.peer);
     this.#clock = parts.clock;
   }
 
@@ -170,7 +173,7 @@ export class EventPublisher {
       const { envelope, message, link } = this.#prepare(event, options, span, cause);
       const storing = this.#handOver(message, options, cause);
       const linked = link && Promise.all([this.#handOver(link, options, cause), storing]);
-      return confirm(linked ?? storing, envelope, span);
+      return this.#confirm(linked ?? storing, envelope, span);
     } catch (error) {
       return failSpan(span, error);
     }
@@ -191,6 +194,21 @@ export class EventPublisher {
     }
     const unit = options?.direct === true ? undefined : cause?.unit;
     return unit === undefined ? this.#connection.publish(message) : unit.enqueue(message);
+  }
+
+  #confirm(storing: Promise<unknown>, envelope: EventEnvelope, span: Span): Promise<EventEnvelope> {
+    const startedAtMs = performance.now();
+    return storing.then(
+      () => {
+        span.end();
+        this.#metrics.sent(envelope.type, performance.now() - startedAtMs);
+        return envelope;
+      },
+      (error: unknown) => {
+        this.#metrics.sent(envelope.type, performance.now() - startedAtMs, errorType(error));
+        return failSpan(span, error);
+      },
+    );
   }
 
   async #publishAtomically(entries: readonly PublishEntry[], cause?: PublishingCause): Promise<EventEnvelope[]> {
@@ -322,16 +340,6 @@ export class EventPublisher {
     }
     return this.#timestampText;
   }
-}
-
-function confirm(storing: Promise<unknown>, envelope: EventEnvelope, span: Span): Promise<EventEnvelope> {
-  return storing.then(
-    () => {
-      span.end();
-      return envelope;
-    },
-    (error: unknown) => failSpan(span, error),
-  );
 }
 
 function failSpan(span: Span, error: unknown): Promise<never> {

@@ -1,6 +1,13 @@
 // What the engine counts, through the OpenTelemetry API: free without an SDK.
 
-import { type Attributes, type Counter, type Gauge, metrics } from "@opentelemetry/api";
+import {
+  type Attributes,
+  type Counter,
+  type Gauge,
+  metrics,
+  type ObservableGauge,
+  type ObservableResult,
+} from "@opentelemetry/api";
 import type { CircuitPhase } from "../delivery/circuit.ts";
 import { attributeNames, metricNames } from "./telemetry-names.ts";
 
@@ -15,6 +22,7 @@ export class SubscriptionMetrics {
   readonly #expected: Counter;
   readonly #postponed: Counter;
   readonly #circuit: Gauge;
+  readonly #lag: ObservableGauge;
 
   constructor(durable: string) {
     const meter = metrics.getMeter("@throughline/core");
@@ -28,6 +36,19 @@ export class SubscriptionMetrics {
     this.#circuit = meter.createGauge(metricNames.circuitState, {
       description: "Circuit breaker of a subscription: 0 closed, 1 half-open, 2 open",
     });
+    this.#lag = meter.createObservableGauge(metricNames.lag, event("Events that wait for their first delivery"));
+  }
+
+  /** Tells the lag whenever somebody collects metrics; returns how to end it. */
+  watchLag(lag: () => number | undefined): () => void {
+    const observe = (result: ObservableResult) => {
+      const value = lag();
+      if (value !== undefined) {
+        result.observe(value, this.#attributes);
+      }
+    };
+    this.#lag.addCallback(observe);
+    return () => this.#lag.removeCallback(observe);
   }
 
   retried(errorType: string): void {

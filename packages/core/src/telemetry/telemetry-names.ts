@@ -1,5 +1,6 @@
 // Every name that the toolkit gives to telemetry, in one place.
 // @see https://opentelemetry.io/docs/specs/semconv/messaging/messaging-spans/
+// @see https://opentelemetry.io/docs/specs/semconv/messaging/messaging-metrics/
 
 export const attributeNames = {
   operationName: "messaging.operation.name",
@@ -31,6 +32,9 @@ export const attributeNames = {
   retryDelay: "throughline.retry.delay_ms",
 } as const;
 
+/** Of durations, in seconds, as the conventions advise. */
+export const durationBuckets: number[] = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
+
 export const spanEventNames = {
   retryScheduled: "throughline.retry_scheduled",
   deadLettered: "throughline.dead_lettered",
@@ -42,6 +46,11 @@ export const spanEventNames = {
 } as const;
 
 export const metricNames = {
+  sendDuration: "messaging.client.operation.duration",
+  sent: "messaging.client.sent.messages",
+  consumed: "messaging.client.consumed.messages",
+  processDuration: "messaging.process.duration",
+  lag: "throughline.subscription.lag",
   retries: "throughline.subscription.retries",
   deadLetters: "throughline.subscription.dead_letters",
   drops: "throughline.subscription.drops",

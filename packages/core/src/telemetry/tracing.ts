@@ -171,10 +171,10 @@ export function recordFailure(span: Span, error: unknown): void {
   span.setStatus({ code: SpanStatusCode.ERROR, message: failure.message });
 }
 
-/** A low-cardinality name for an error. */
-export function errorType(error: Error): string {
-  const { code } = error as { code?: unknown };
-  return typeof code === "string" ? code : error.name;
+/** A low-cardinality name for what was thrown. */
+export function errorType(error: unknown): string {
+  const { code, name } = (error ?? {}) as { code?: unknown; name?: unknown };
+  return typeof code === "string" ? code : typeof name === "string" ? name : "unknown";
 }
 
 /**
