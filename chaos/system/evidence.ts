@@ -71,12 +71,16 @@ export async function gatherEvidence(stage: Stage, placements: readonly Placemen
       `select message_id as id, order_key as key, subject, position, sent_at is not null as "isSent", failure
        from ${service}.outbox order by position`,
     );
-    outbox.push(...sent.map((row) => ({ ...row, service, position: Number(row.position) })));
+    for (const row of sent) {
+      outbox.push({ ...row, service, position: Number(row.position) });
+    }
     const done = await databases.ask<{ durable: string; id: string; at: string }>(
       service,
       `select durable, event_id as id, extract(epoch from handled_at) * 1000 as at from ${service}.inbox`,
     );
-    handled.push(...done.map(({ durable, id, at }) => ({ service, durable, id, handledAtMs: Number(at) })));
+    for (const { durable, id, at } of done) {
+      handled.push({ service, durable, id, handledAtMs: Number(at) });
+    }
   }
   const statusById = async (service: ServiceName, table: string) => {
     const rows = await databases.ask<{ order_id: string; status: string }>(

@@ -92,6 +92,9 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
       await load.stop(customerPatienceMs);
       const customersMs = performance.now() - mendedAt;
       const { drainMs, left, redriven } = await drain(stage, { timeoutMs: options.drainTimeoutMs, report });
+      report(
+        drainMs === undefined ? `not at rest: ${left.join("; ")}` : `at rest after ${Math.round(drainMs / 1_000)} s`,
+      );
       const evidence = await gatherEvidence(stage, load.placements);
       const { violations, dropped } = checkEvidence(evidence);
       const count = (kind: ViolationKind) => violations.filter((violation) => violation.kind === kind).length;
