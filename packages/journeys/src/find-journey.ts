@@ -73,17 +73,10 @@ async function findById(
     return undefined;
   }
   for (const skewMs of clockSkewsMs) {
-    const search: Search = { id, beganMs, members: [], roots: [] };
-    await Promise.all(contexts.map((context) => searchAround(source, context, search, beganMs - skewMs)));
-    if (search.exact !== undefined || search.members.length > 0) {
-      return search.exact ?? search.members[0];
-    }
-    for (const root of search.roots) {
-      const events = await Promise.all(keyOf(root).map((key) => source.eventsOfKey(contexts, key)));
-      const hit = events.flat().find(({ message }) => message.headers.get("ce-id") === id);
-      if (hit !== undefined) {
-        return hit;
-      }
+    const search: Search = { id, beganMs, members: [] };
+    await Promise.all(contexts.map((context) => searchAround(source, contexts, context, search, beganMs - skewMs)));
+    if (search.found !== undefined || search.members.length > 0) {
+      return search.found ?? search.members[0];
     }
   }
   return undefined;
@@ -93,27 +86,33 @@ async function findById(
 interface Search {
   readonly id: string;
   readonly beganMs: number;
-  exact?: StoredWireMessage;
+  found?: StoredWireMessage | undefined;
   /** Events of the journey of this id. */
   readonly members: StoredWireMessage[];
-  /** Events that began a journey in that very millisecond. */
-  readonly roots: StoredWireMessage[];
 }
 
-async function searchAround(source: JourneySource, context: string, search: Search, fromMs: number): Promise<void> {
-  const { id, beganMs, members, roots } = search;
+async function searchAround(
+  source: JourneySource,
+  contexts: readonly string[],
+  context: string,
+  search: Search,
+  fromMs: number,
+): Promise<void> {
+  const { id, beganMs, members } = search;
   let searched = 0;
   for await (const stored of source.eventsSince(context, fromMs)) {
     const eventId = stored.message.headers.get("ce-id") ?? "";
     if (eventId === id) {
-      search.exact = stored;
+      search.found = stored;
     } else if (correlationOf(stored) === id) {
       members.push(stored);
     } else if (correlationOf(stored) === eventId && timeOfEventId(eventId) === beganMs) {
-      roots.push(stored);
+      // It began a journey in that very millisecond: perhaps the one of this event.
+      const events = await Promise.all(keyOf(stored).map((key) => source.eventsOfKey(contexts, key)));
+      search.found ??= events.flat().find(({ message }) => message.headers.get("ce-id") === id);
     }
     const isRemote = stored.storedAt.timeMs > beganMs + outboxWaitMs;
-    if (search.exact !== undefined || ++searched >= maxSearched || isRemote) {
+    if (search.found !== undefined || ++searched >= maxSearched || isRemote) {
       return;
     }
   }

@@ -78,7 +78,7 @@ export async function openStoredEvents(servers: string): Promise<StoredEventsRea
       return perStream.flat();
     },
     messages: (stream, subject) => collect(stored.read(stream, subject)),
-    eventsSince: (context, timeMs) => stored.readSince(streamOfContext(context), `${context}.*.*`, timeMs),
+    eventsSince: (context, timeMs) => stored.readSince(streamOfContext(context), timeMs),
     async consumers(context) {
       const consumers = await listPages<ConsumerInfo>(api, `CONSUMER.LIST.${streamOfContext(context)}`, "consumers");
       return consumers.filter(({ config }) => config.durable_name !== undefined).map(toState);

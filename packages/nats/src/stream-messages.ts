@@ -78,10 +78,13 @@ export class StreamMessages implements StoredMessages {
     }
   }
 
-  /** What was stored from a time on. For a reader that soon has enough: what makes `read` complete is not done here. */
-  readSince(stream: string, subject: string, timeMs: number): AsyncGenerator<StoredWireMessage> {
+  /**
+   * What was stored from a time on, whatever its subject: the server counts what fits a filter before it begins. For a reader
+   * that soon has enough: what makes `read` complete is not done here.
+   */
+  readSince(stream: string, timeMs: number): AsyncGenerator<StoredWireMessage> {
     const opt_start_time = new Date(timeMs).toISOString();
-    return this.#readOnce(stream, subject, { deliver_policy: "by_start_time", opt_start_time });
+    return this.#readOnce(stream, ">", { deliver_policy: "by_start_time", opt_start_time });
   }
 
   /** What is published from now on, seen as it passes: nothing is stored or asked for. Ends with the signal. */
