@@ -13,6 +13,7 @@ const measurements = {
   boot: async () => (await import("./measure-boot.ts")).measureBoot(),
   versions: async () => (await import("./measure-versions.ts")).measureVersions(),
   store: async () => (await import("./measure-store.ts")).measureStore(),
+  telemetry: async () => (await import("./measure-telemetry.ts")).measureTelemetry(),
   journeys: async () => (await import("./measure-journeys.ts")).measureJourneys(),
   memory: async () => (await import("./measure-memory.ts")).measureMemory(),
   subscriptions: async () => (await import("./measure-subscriptions.ts")).measureSubscriptions(),

@@ -1,7 +1,7 @@
 // What chaos tells: a line that moves while it runs, and tables for people at the end.
 
 import type { ExperimentResult } from "./experiments/experiment.ts";
-import { violationKinds } from "./system/check-evidence.ts";
+import { violationKinds } from "./system/judgement/violation.ts";
 import { type ChaosReport, isClean } from "./system/run-chaos.ts";
 
 const everyLines = 10;

@@ -11,7 +11,6 @@ export const packagesInOrder = [
   "core",
   "nats",
   "postgres",
-  "postgres",
   "servers",
   "telemetry",
   "journeys",

@@ -3,10 +3,11 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { checkEvidence, type ViolationKind, violationKinds } from "./check-evidence.ts";
 import { drain } from "./drain.ts";
 import { gatherEvidence } from "./evidence.ts";
 import type { PlantedBug } from "./inside/failpoints.ts";
+import { checkEvidence } from "./judgement/check-evidence.ts";
+import { type ViolationKind, violationKinds } from "./judgement/violation.ts";
 import { Nemesis } from "./nemesis.ts";
 import { OrderLoad } from "./order-load.ts";
 import { buildStage, type Topology } from "./stage.ts";

@@ -2,7 +2,7 @@
 
 import { PGlite } from "@electric-sql/pglite";
 import { ThroughlineError } from "@throughline/contracts";
-import type { EventToHandle } from "@throughline/core";
+import { type EventToHandle, silentLogger } from "@throughline/core";
 import { postgres } from "@throughline/postgres";
 import { eventually } from "@throughline/testing";
 import { drizzle } from "drizzle-orm/node-postgres";
@@ -10,6 +10,7 @@ import { Kysely, PostgresDialect } from "kysely";
 import pg from "pg";
 import postgresJs from "postgres";
 import { expect, test as plainTest } from "vitest";
+import { clean } from "../src/retention.ts";
 import { message, onEachPostgres, openStore, query } from "./test-database.ts";
 
 const event = (eventId: string, changes: Partial<EventToHandle> = {}): EventToHandle => ({
@@ -192,6 +193,35 @@ await onEachPostgres(({ create, test, server }) => {
     await eventually(
       async () => (await query(url, "select 1 from throughline.outbox where failure like '%too large%'")).length === 1,
     );
+    await connection.close();
+  });
+
+  test("forgets what was sent and handled long ago, and nothing that waits", async () => {
+    const url = await create();
+    const { connection, published } = await openStore(postgres({ url, relay: false }));
+    await connection.transaction(async ({ enqueue }) => {
+      for (let n = 0; n < 6_000; n++) {
+        await enqueue(message("a", n));
+      }
+    });
+    const eventOf = (eventId: string): EventToHandle => ({
+      ...{ durable: "test-made", eventId, fence: undefined },
+      signal: new AbortController().signal,
+      isCurrent: () => true,
+    });
+    await connection.handle(eventOf("old"), () => undefined);
+    await connection.handle(eventOf("new"), () => undefined);
+    await query(url, "update throughline.outbox set sent_at = now() - interval '2 days' where position <= 5500");
+    await query(url, "update throughline.outbox set sent_at = now() where position = 5501");
+    await query(url, "update throughline.inbox set handled_at = now() - interval '8 days' where event_id = 'old'");
+    const pool = new pg.Pool({ connectionString: url, max: 2 });
+    const dayMs = 86_400_000;
+    const options = { schema: '"throughline"', logger: silentLogger, keepSentMs: dayMs, keepHandledMs: 7 * dayMs };
+    expect(await clean({ ...options, pool: pool as never })).toBe(5_501);
+    expect(await query(url, "select count(*)::int as n from throughline.outbox")).toEqual([{ n: 500 }]);
+    expect(await query(url, "select event_id from throughline.inbox")).toEqual([{ event_id: "new" }]);
+    expect(published).toEqual([]);
+    await pool.end();
     await connection.close();
   });
 

@@ -131,3 +131,25 @@ test("stays off without an endpoint, and when it is switched off", async () => {
   const endpoint = { OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:9" };
   expect(await runProcess({ ...endpoint, OTEL_SDK_DISABLED: "true" })).toMatchObject({ enabled: false });
 });
+
+test.each([
+  ["when its work is done", "", 0],
+  ["by a signal", "setInterval(() => undefined, 1_000); process.kill(process.pid, 'SIGTERM');", null],
+  ["by an error that nobody caught", "throw new Error('nobody caught it');", 1],
+  ["by a promise that nobody caught", "void Promise.reject(new Error('nobody caught it'));", 1],
+])("registered before the program, sends what it has %s", async (_how, ending, exitCode) => {
+  await using sink = await startOtlpSink();
+  const register = new URL("../src/register.ts", import.meta.url).href;
+  const program = `
+    const { trace } = await import("@opentelemetry/api");
+    trace.getTracer("test").startSpan("work").end();
+    ${ending}`;
+  const options = ["--conditions=throughline-source", "--import", register, "--input-type=module", "-e", program];
+  const child = spawn(process.execPath, options, {
+    cwd: new URL("..", import.meta.url),
+    env: { PATH: process.env["PATH"], ...sink.env, OTEL_SERVICE_NAME: "registered" },
+    stdio: "ignore",
+  });
+  expect(await new Promise((resolve) => child.once("exit", resolve))).toBe(exitCode);
+  expect(sink.spans).toMatchObject([{ service: "registered", name: "work" }]);
+});
