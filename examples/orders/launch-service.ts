@@ -8,6 +8,8 @@ import { postgres } from "@throughline/postgres";
 import { startTelemetry, type Telemetry, traceFields } from "@throughline/telemetry";
 import { type Logger, pino } from "pino";
 import { type Database, openDatabase } from "./database.ts";
+import { createHealthApi } from "./health-api.ts";
+import { startHttpServer } from "./http-server.ts";
 
 export interface LaunchOptions extends Pick<RunOptions, "beforeStop"> {
   /** Statements that make the service's own tables where they do not exist. */
@@ -47,11 +49,24 @@ export async function launchService<Published extends AnyEventContract, Called e
       },
     });
     process.once("disconnect", () => void running.stop());
+    await answerProbes(running, running.stopped);
     return { running, database };
   } catch (error) {
     logger.fatal({ err: error }, "could not start");
     await telemetry?.shutdown();
     process.exit(1);
+  }
+}
+
+/** On HEALTH_PORT, where one is set; until the service has stopped, so that somebody who asks is told that it stops. */
+async function answerProbes(service: Pick<RunningService, "health">, stopped: Promise<void>): Promise<void> {
+  const { HEALTH_PORT: port, HOST: hostname = "127.0.0.1" } = process.env;
+  if (port) {
+    const server = await startHttpServer(
+      createHealthApi(() => service.health()),
+      { hostname, port: Number(port) },
+    );
+    void stopped.then(() => server.close());
   }
 }
 

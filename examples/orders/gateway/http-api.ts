@@ -6,6 +6,7 @@ import type { Logger } from "@throughline/core";
 import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { CheckStock } from "../contracts/index.ts";
+import { createHealthApi } from "../health-api.ts";
 import { readIdempotencyKey } from "./idempotency-key.ts";
 import { openApiDocument } from "./openapi.ts";
 import { readOrder } from "./order-request.ts";
@@ -84,11 +85,10 @@ export function createHttpApi(gateway: Gateway, logger: Logger): Hono {
   });
 
   api.get("/openapi.json", () => Response.json(openApiDocument));
-  api.get("/health/live", () => Response.json({ status: "alive" }));
-  api.get("/health/ready", () => {
-    const health = gateway.health();
-    return Response.json(health, { status: health.status === "ready" ? 200 : 503 });
-  });
+  api.route(
+    "/",
+    createHealthApi(() => gateway.health()),
+  );
 
   api.notFound(({ req }) => problem(404, { detail: `${req.path} does not exist.` }));
   api.onError((error, { req }) => {

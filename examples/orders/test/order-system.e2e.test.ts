@@ -3,7 +3,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { connect } from "@nats-io/transport-node";
-import { findServersToTest, type NatsServer, startNatsServer } from "@throughline/servers";
+import { findFreePorts, findServersToTest, type NatsServer, startNatsServer } from "@throughline/servers";
 import { eventually, startOtlpSink } from "@throughline/testing";
 import { afterAll, beforeAll, describe, expect, test as vitestTest } from "vitest";
 import { followJourney, type OrderSystem, placeOrder } from "../start/order-system.ts";
@@ -159,6 +159,30 @@ describe("when things break", () => {
       expect(await typesOf(system, one, 40_000)).toHaveLength(5);
     }
   });
+});
+
+vitestTest("a service is ready while it does its work, and tells why where it does not", async () => {
+  const server = await startNatsServer();
+  const [port = 0] = await findFreePorts(1);
+  const system = await startSystem(server, { payments: { HEALTH_PORT: String(port) } });
+  const probe = async (path: string) => {
+    const response = await fetch(`http://127.0.0.1:${port}${path}`);
+    const { problems = [] } = (await response.json()) as { problems?: string[] };
+    return { status: response.status, problems };
+  };
+  expect([(await probe("/health/live")).status, (await probe("/health/ready")).status]).toEqual([200, 200]);
+  await server.stop();
+  const cut = await eventually(async () => {
+    const ready = await probe("/health/ready");
+    return ready.status === 503 && ready;
+  });
+  expect(cut.problems).toContain("disconnected from NATS; reconnecting");
+  expect((await probe("/health/live")).status).toBe(200);
+  await server.start();
+  await eventually(async () => (await probe("/health/ready")).status === 200, { timeoutMs: 30_000 });
+  await system[Symbol.asyncDispose]();
+  await expect(probe("/health/live")).rejects.toThrow();
+  await server[Symbol.asyncDispose]();
 });
 
 describe("what goes wrong at the card processor", () => {
