@@ -1,12 +1,13 @@
 // `node --import @throughline/telemetry/register app.js`: telemetry for a process that knows nothing of it. `OTEL_SERVICE_NAME`
 // names the service. What is buffered is sent on every way out: the end of the work, a signal, an error that nobody caught.
 
-import { startTelemetry } from "./start-telemetry.ts";
+import { startTelemetry, type Telemetry } from "./start-telemetry.ts";
 
 const { OTEL_SERVICE_NAME: service = "unknown_service:node" } = process.env;
 const flushTimeoutMs = 5_000;
 
-const telemetry = await startTelemetry({ service });
+/** What was started, for whoever wants Pino to write there as well. */
+export const telemetry: Telemetry = await startTelemetry({ service });
 
 /** A collector that does not answer does not keep the process. */
 async function flush(): Promise<void> {
