@@ -45,6 +45,8 @@ export interface Reservation {
 }
 
 export interface Evidence {
+  /** Whether everybody was done when it was gathered; where not, what is missing may still come. */
+  readonly isAtRest: boolean;
   readonly placements: readonly Placement[];
   readonly events: readonly StoredEvent[];
   readonly outbox: readonly OutboxEntry[];
@@ -61,7 +63,11 @@ export interface Evidence {
   readonly deadLetters: ReadonlySet<string>;
 }
 
-export async function gatherEvidence(stage: Stage, placements: readonly Placement[]): Promise<Evidence> {
+export async function gatherEvidence(
+  stage: Stage,
+  placements: readonly Placement[],
+  isAtRest = true,
+): Promise<Evidence> {
   await using databases = await Databases.open(stage);
   const outbox: OutboxEntry[] = [];
   const handled: HandledEvent[] = [];
@@ -94,6 +100,7 @@ export async function gatherEvidence(stage: Stage, placements: readonly Placemen
     `select order_id as "orderId", status, lines from inventory.reservations`,
   );
   return {
+    isAtRest,
     placements,
     outbox,
     handled,

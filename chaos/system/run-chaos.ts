@@ -96,7 +96,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
       report(
         drainMs === undefined ? `not at rest: ${left.join("; ")}` : `at rest after ${Math.round(drainMs / 1_000)} s`,
       );
-      const evidence = await gatherEvidence(stage, load.placements);
+      const evidence = await gatherEvidence(stage, load.placements, drainMs !== undefined);
       const { violations, dropped } = checkEvidence(evidence);
       const count = (kind: ViolationKind) => violations.filter((violation) => violation.kind === kind).length;
       const ended = (end: string) => [...evidence.orders.values()].filter((status) => status === end).length;

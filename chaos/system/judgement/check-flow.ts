@@ -105,7 +105,7 @@ export function checkStreams({ events, outbox }: Evidence, { eventById, happened
 
 /** Every subscription handled everything, in order where it promises that, and nothing that nobody published. */
 export function checkHandlings(
-  { events, handled, deadLetters }: Evidence,
+  { events, handled, deadLetters, isAtRest }: Evidence,
   { eventById, handledAt }: EvidenceIndex,
   found: Found,
 ): number {
@@ -124,7 +124,7 @@ export function checkHandlings(
         } else if (mayDrop) {
           dropped++;
         } else {
-          found("lost", `${name} was never handled by ${durable}`);
+          found(isAtRest ? "lost" : "stuck", `${name} was never handled by ${durable}`);
         }
         continue;
       }

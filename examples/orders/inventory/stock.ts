@@ -52,21 +52,33 @@ export async function reserve(
   if (decided.length === 0) {
     return undefined;
   }
-  const wanted = sumBySku(lines);
-  const { rows: stock } = await tx.query<{ sku: string; available: number }>(
-    "select sku, available from inventory.stock where sku = any($1) order by sku for update",
-    [wanted.map(({ sku }) => sku)],
-  );
-  const available = new Map(stock.map((row) => [row.sku, row.available]));
-  const missing = wanted
-    .map(({ sku, quantity }) => ({ sku, requested: quantity, available: available.get(sku) ?? 0 }))
-    .filter((item) => item.available < item.requested);
-  if (missing.length === 0) {
-    await changeStock(tx, wanted, -1);
-  } else {
+  const missing = await takeOrTell(tx, sumBySku(lines));
+  if (missing.length > 0) {
     await tx.query("update inventory.reservations set status = 'refused' where order_id = $1", [orderId]);
   }
   return missing;
+}
+
+/**
+ * Locks, looks and takes in one statement, as late as possible: everybody wants the same few items, and each lock lasts until
+ * the commit.
+ */
+async function takeOrTell(tx: SqlTransaction, wanted: readonly Line[]): Promise<readonly Shortage[]> {
+  const { rows } = await tx.query<Shortage>(
+    `with wanted as (select unnest($1::text[]) as sku, unnest($2::integer[]) as quantity),
+     locked as (select sku, available from inventory.stock where sku = any($1) order by sku for update),
+     missing as (
+       select sku, quantity as requested, coalesce(available, 0) as available from wanted left join locked using (sku)
+       where coalesce(available, 0) < quantity
+     ),
+     taken as (
+       update inventory.stock as s set available = s.available - wanted.quantity
+       from wanted where s.sku = wanted.sku and not exists (select from missing) returning 1
+     )
+     select sku, requested, available from missing order by sku`,
+    [wanted.map(({ sku }) => sku), wanted.map(({ quantity }) => quantity)],
+  );
+  return rows;
 }
 
 /** Puts back what is set aside for the order, and nothing will be set aside for it again. False: nothing was. */
@@ -78,19 +90,20 @@ export async function release(tx: SqlTransaction, orderId: string): Promise<bool
     [orderId],
   );
   const lines = rows[0]?.lines ?? [];
-  await changeStock(tx, sumBySku(lines), 1);
+  await putBack(tx, sumBySku(lines));
   return lines.length > 0;
 }
 
-async function changeStock(tx: SqlTransaction, lines: readonly Line[], sign: 1 | -1): Promise<void> {
+async function putBack(tx: SqlTransaction, lines: readonly Line[]): Promise<void> {
   if (lines.length === 0) {
     return;
   }
   await tx.query(
-    `update inventory.stock as s set available = s.available + $3 * change.quantity
-     from (select unnest($1::text[]) as sku, unnest($2::integer[]) as quantity) as change
-     where s.sku = change.sku`,
-    [lines.map(({ sku }) => sku), lines.map(({ quantity }) => quantity), sign],
+    `with locked as (select sku from inventory.stock where sku = any($1) order by sku for update)
+     update inventory.stock as s set available = s.available + change.quantity
+     from locked join (select unnest($1::text[]) as sku, unnest($2::integer[]) as quantity) as change using (sku)
+     where s.sku = locked.sku`,
+    [lines.map(({ sku }) => sku), lines.map(({ quantity }) => quantity)],
   );
 }
 

@@ -253,11 +253,13 @@ async function hasPendingAck(server: NatsServer): Promise<boolean> {
 vitestTest("one trace over all five services arrives at an OTLP receiver", async () => {
   await using sink = await startOtlpSink();
   await using server = await startNatsServer();
-  const env = sink.env;
+  const env = { ...sink.env, OTEL_METRIC_EXPORT_INTERVAL: "500" };
   const each = { gateway: env, orders: env, payments: env, inventory: env, notifications: env };
   const system = await startSystem(server, each);
   const placed = await placeOrder(system.gatewayUrl, order);
   await typesOf(system, placed);
+  // What is only looked at from time to time is gone once the service stops.
+  await eventually(() => sink.metrics.some(({ name }) => name === "throughline.outbox.waiting"));
   await system[Symbol.asyncDispose]();
 
   const spans = sink.spans.filter(({ traceId }) => traceId === placed.traceId);
