@@ -22,6 +22,8 @@ export interface ChaosOptions {
   readonly faultEveryMs: number;
   /** How long all of it may take to come to rest afterwards. */
   readonly drainTimeoutMs: number;
+  /** After which an order that nobody paid is cancelled. Default 40,000 ms. */
+  readonly orderDeadlineMs?: number;
   readonly bug?: PlantedBug | undefined;
   /** Each fault, and what else is worth a line. */
   readonly report: (line: string) => void;
@@ -53,12 +55,12 @@ export type ChaosReport = Readonly<Record<ViolationKind, number>> & {
 };
 
 const progressEveryMs = 1_000;
-const orderDeadlineMs = 40_000;
+const standardDeadlineMs = 40_000;
 const customerPatienceMs = 60_000;
 const findingsOfKind = 20;
 
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
-  const { seed, topology, bug, report } = options;
+  const { seed, topology, bug, report, orderDeadlineMs = standardDeadlineMs } = options;
   const folder = await mkdtemp(join(tmpdir(), "throughline-chaos-"));
   try {
     const stock = {

@@ -10,6 +10,9 @@ interface Storm {
   readonly topology: Topology;
   readonly seconds: number;
   readonly drainTimeoutMs: number;
+  readonly orderDeadlineMs?: number;
+  readonly perSecond?: number;
+  readonly faultEveryMs?: number;
   readonly bug?: PlantedBug;
 }
 
@@ -43,7 +46,10 @@ test.each([
 );
 
 test.each(plantedBugs)("the checker sees a planted bug: %s", { timeout: 3 * minutes }, async (bug) => {
-  const { report, told } = await survive({ bug, seed: 5, topology: "single", seconds: 8, drainTimeoutMs: 4_000 });
+  // Orders that the bug loses end by their deadline; what is missing at rest is lost.
+  const deadlines = { orderDeadlineMs: 8_000, drainTimeoutMs: 90_000 };
+  const often = { perSecond: 6, faultEveryMs: 400 };
+  const { report, told } = await survive({ bug, seed: 3, topology: "single", seconds: 14, ...deadlines, ...often });
   const effects = bug === "ack-before-commit" ? report.lost : report.phantomEffects;
   expect(effects, told).toBeGreaterThan(0);
 });
