@@ -2,23 +2,15 @@
 
 import { parseArgs } from "node:util";
 import { experiments } from "./experiments/experiments.ts";
-import { isPlantedBug, type PlantedBug, plantedBugs } from "./system/inside/failpoints.ts";
-import type { Topology } from "./system/stage.ts";
+import { isPlantedBug, plantedBugs } from "./system/inside/failpoints.ts";
+import type { ChaosOptions } from "./system/run-chaos.ts";
 
-export interface ChaosCommand {
+export interface ChaosCommand extends Omit<ChaosOptions, "orderDeadlineMs" | "report" | "onProgress"> {
   /** None: the whole system. */
   readonly experiments: readonly string[];
   readonly scale: number;
   readonly full: boolean;
   readonly fullMs: number;
-  readonly seed: number;
-  readonly topology: Topology;
-  readonly seconds: number;
-  readonly orders: number;
-  readonly perSecond: number;
-  readonly faultEveryMs: number;
-  readonly drainTimeoutMs: number;
-  readonly bug: PlantedBug | undefined;
   readonly json: boolean;
   readonly help: boolean;
 }

@@ -1,5 +1,6 @@
 // Everything that goes wrong, one entry a kind: whom it befalls, for how long, and what is done.
 
+import type { NatsServer } from "@throughline/servers";
 import type { SeededRandom } from "@throughline/testing";
 import { findLeader } from "./broker-state.ts";
 import { type Failpoint, failpoints } from "./inside/failpoints.ts";
@@ -51,6 +52,18 @@ function proxyOf({ links }: Stage, target: string) {
 
 async function comeBack(stage: Stage, target: string): Promise<void> {
   await Promise.race([processOf(stage, target).whenReady(), wait(readyPatienceMs)]);
+}
+
+async function pauseFor(victim: { pause(): void; resume(): void }, durationMs: number): Promise<void> {
+  victim.pause();
+  await wait(durationMs);
+  victim.resume();
+}
+
+async function killFor(server: { kill(): Promise<void>; start(): Promise<void> }, durationMs: number): Promise<void> {
+  await server.kill();
+  await wait(durationMs);
+  await server.start();
 }
 
 function dieAt(failpoint: Failpoint): FaultKind {
@@ -118,10 +131,7 @@ export const faultKinds: readonly FaultKind[] = [
     lasts: [500, 14_000],
     targets: processNames,
     async strike({ stage, target, durationMs }) {
-      const process = processOf(stage, target);
-      process.pause();
-      await wait(durationMs);
-      process.resume();
+      await pauseFor(processOf(stage, target), durationMs);
     },
   },
   ...failpoints.map(dieAt),
@@ -131,9 +141,7 @@ export const faultKinds: readonly FaultKind[] = [
     lasts: [0, 2_000],
     targets: ({ brokers }) => (brokers.length === 1 ? ["broker"] : []),
     async strike({ stage, durationMs }) {
-      await stage.brokers[0]?.kill();
-      await wait(durationMs);
-      await stage.brokers[0]?.start();
+      await killFor(stage.brokers[0] as NatsServer, durationMs);
     },
   },
   {
@@ -143,10 +151,7 @@ export const faultKinds: readonly FaultKind[] = [
     targets: ({ brokers }) => (brokers.length > 1 ? ["broker"] : []),
     async strike({ stage, durationMs, random }) {
       const stream = random.pick(["ORDERS", "INVENTORY", "PAYMENTS", "NOTIFICATIONS"]);
-      const leader = await findLeader(stage, stream);
-      await leader.kill();
-      await wait(durationMs);
-      await leader.start();
+      await killFor(await findLeader(stage, stream), durationMs);
     },
   },
   {
@@ -155,10 +160,7 @@ export const faultKinds: readonly FaultKind[] = [
     lasts: [200, 5_000],
     targets: () => ["broker"],
     async strike({ stage, durationMs, random }) {
-      const broker = stage.brokers[random.between(0, stage.brokers.length - 1)];
-      broker?.pause();
-      await wait(durationMs);
-      broker?.resume();
+      await pauseFor(stage.brokers[random.between(0, stage.brokers.length - 1)] as NatsServer, durationMs);
     },
   },
   {
@@ -166,11 +168,7 @@ export const faultKinds: readonly FaultKind[] = [
     weight: 2,
     lasts: [0, 2_000],
     targets: postgresOnly,
-    async strike({ stage, durationMs }) {
-      await stage.postgres.kill();
-      await wait(durationMs);
-      await stage.postgres.start();
-    },
+    strike: ({ stage, durationMs }) => killFor(stage.postgres, durationMs),
   },
   {
     kind: "restart-postgres",
@@ -184,11 +182,7 @@ export const faultKinds: readonly FaultKind[] = [
     weight: 1,
     lasts: [200, 5_000],
     targets: postgresOnly,
-    async strike({ stage, durationMs }) {
-      stage.postgres.pause();
-      await wait(durationMs);
-      stage.postgres.resume();
-    },
+    strike: ({ stage, durationMs }) => pauseFor(stage.postgres, durationMs),
   },
   {
     kind: "kill-card-processor",
@@ -205,11 +199,7 @@ export const faultKinds: readonly FaultKind[] = [
     weight: 1,
     lasts: [500, 9_000],
     targets: cardProcessorOnly,
-    async strike({ stage, durationMs }) {
-      stage.cardProcessor.pause();
-      await wait(durationMs);
-      stage.cardProcessor.resume();
-    },
+    strike: ({ stage, durationMs }) => pauseFor(stage.cardProcessor, durationMs),
   },
   processorFault("processor-errors", 2, { errorRate: 0.4, lostAnswerRate: 0.3, latencyMs: 30 }, [1_000, 6_000]),
   processorFault("processor-refuses", 1, { outage: "refuse" }, [1_000, 5_000]),

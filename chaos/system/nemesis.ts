@@ -54,7 +54,7 @@ export class Nemesis {
     const target = all[this.#random.between(0, Math.max(0, all.length - 1))];
     const durationMs = this.#random.between(...lasts);
     const random = new SeededRandom(this.#random.between(0, 2 ** 31));
-    if (target === undefined || [...this.#underWay.keys()].some((busy) => busy === target)) {
+    if (target === undefined || this.#underWay.has(target)) {
       return;
     }
     this.#counts.set(kind, (this.#counts.get(kind) ?? 0) + 1);

@@ -392,7 +392,8 @@ export class PullConsumption implements Consumption {
 
   /**
    * What was on its way when the connection broke, or when a process died, comes again after the ack wait, and new events
-   * would overtake it. In order, so nothing is asked for until the server has it ready: it sends what is due again before anything new.
+   * would overtake it. In order, so nothing is asked for until the server has it ready: it sends what is due again before
+   * anything new.
    */
   async #awaitRedeliveries(recovery: { timer?: NodeJS.Timeout }): Promise<void> {
     const waitMs = this.#parts.subscription.ackWaitMs + orderSlackMs;

@@ -9,7 +9,14 @@ import {
   type StoredWireMessage,
   streamOfContext,
 } from "@throughline/contracts";
-import { type AttemptRecord, silentLogger } from "@throughline/core";
+import {
+  type AttemptRecord,
+  attemptStream,
+  journeyStream,
+  leaseStream,
+  redriveStream,
+  silentLogger,
+} from "@throughline/core";
 import { JetStreamApi } from "./jetstream-api.ts";
 import { openConnection } from "./open-connection.ts";
 import { readAttempts } from "./stored-attempts.ts";
@@ -49,7 +56,6 @@ export interface StoredEventsReader extends AsyncDisposable {
 
 interface Page {
   readonly total: number;
-  readonly limit: number;
 }
 
 const connectTimeoutMs = 5_000;
@@ -108,7 +114,9 @@ function contextOf({ name, subjects }: StreamInfo["config"]): string | undefined
   return !ownStreams.has(name) && subjects?.length === 1 && subjects[0] === `${context}.>` ? context : undefined;
 }
 
-const ownStreams: ReadonlySet<string> = new Set(["ATTEMPTS", "JOURNEYS", "LEASES", "REDRIVES"]);
+const ownStreams: ReadonlySet<string> = new Set(
+  [attemptStream, journeyStream, leaseStream, redriveStream].map(({ name }) => name),
+);
 
 function toState({ name, config, ack_floor, delivered, num_pending, num_ack_pending }: ConsumerInfo): DurableState {
   return {
