@@ -41,9 +41,10 @@ export function openTerminal(args: readonly string[], env: Readonly<Record<strin
   const command = [process.execPath, "--conditions=throughline-source", main, ...args]
     .map((word) => `'${word.replaceAll("'", "'\\''")}'`)
     .join(" ");
-  const { NO_COLOR: _no, FORCE_COLOR: _force, ...own } = process.env;
+  // None of the other variables around a test: CI, NO_COLOR and a few more would decide about colours.
+  const { PATH } = process.env;
   const child: ChildProcess = spawn("script", ["-qfec", command, "/dev/null"], {
-    env: { ...own, TERM: "xterm-256color", COLORTERM: "truecolor", ...env },
+    env: { PATH, TERM: "xterm-256color", COLORTERM: "truecolor", ...env },
     stdio: ["pipe", "pipe", "inherit"],
   });
   let screen = "";
