@@ -3,6 +3,8 @@
 import { defineConfig } from "vitest/config";
 
 const conditions = ["throughline-source"];
+/** Its server takes minutes to build where none is at hand: it runs when it is asked for by name, by `npm run test:jaeger`. */
+const jaeger = process.argv.includes("jaeger");
 /** Servers and processes that are killed at random moments, against the clock: nothing else may run beside them. */
 const alone = ["packages/nats/test/conformance-cluster.int.test.ts", "chaos/test/**/*.int.test.ts"];
 const shared = {
@@ -50,6 +52,20 @@ export default defineConfig({
           sequence: { groupOrder: 1 },
         },
       },
+      ...(jaeger
+        ? [
+            {
+              ...shared,
+              test: {
+                name: "jaeger",
+                include: ["examples/**/*.jaeger.test.ts"],
+                testTimeout: 60_000,
+                hookTimeout: 180_000,
+                sequence: { groupOrder: 2 },
+              },
+            },
+          ]
+        : []),
     ],
   },
 });

@@ -38,14 +38,14 @@ async function main(): Promise<number> {
   }
   const ended = whenAskedToEnd();
   using slot = takeRunSlot(stateFolder);
-  const starting = startOrderSystem({ folder: slot.folder, env: process.env });
+  const starting = startOrderSystem({ folder: slot.folder, env: process.env, jaeger: options.jaeger });
   const started = await Promise.race([starting, ended]);
   if (started === undefined) {
     await starting.then((system) => system[Symbol.asyncDispose]()).catch(() => undefined);
     return exitCodes.interrupted;
   }
   await using system = started;
-  const bootMs = Date.now() - startedAt;
+  const bootMs = Math.round(Date.now() - startedAt);
   const complete = await showOrder(system, bootMs, options.json);
   if (options.once) {
     return complete ? exitCodes.done : exitCodes.failed;
@@ -77,11 +77,15 @@ async function showOrder(system: OrderSystem, bootMs: number, json: boolean): Pr
       time,
       streamSequence,
     }));
-    const result = { ...placed, complete, events, natsServer, postgres, timings: { bootMs, orderMs } };
+    const traced = system.jaeger && { traceUrl: traceUrl(system.jaeger, placed.traceId) };
+    const result = { ...placed, complete, events, natsServer, postgres, ...traced, timings: { bootMs, orderMs } };
     process.stdout.write(`${JSON.stringify(result)}\n`);
   } else {
     const color = styleText("bold", "x", { stream: process.stdout }) !== "x";
-    process.stdout.write(`\nThe journey of ${placed.orderId}\n\n${formatJourneyTree(journey, { color })}\n\n`);
+    const jaegerUrl = system.jaeger?.hasWebPage ? system.jaeger.url : undefined;
+    process.stdout.write(
+      `\nThe journey of ${placed.orderId}\n\n${formatJourneyTree(journey, { color, ...(jaegerUrl && { jaegerUrl }) })}\n\n`,
+    );
   }
   if (!complete) {
     report(
@@ -91,7 +95,12 @@ async function showOrder(system: OrderSystem, bootMs: number, json: boolean): Pr
   return complete;
 }
 
-function invitation({ gatewayUrl, cardProcessorUrl, broker, databases, folder }: OrderSystem): string {
+/** The page of a trace; its JSON where this Jaeger has no pages. */
+function traceUrl({ url, hasWebPage }: NonNullable<OrderSystem["jaeger"]>, traceId: string): string {
+  return `${url}/${hasWebPage ? "trace" : "api/traces"}/${traceId}`;
+}
+
+function invitation({ gatewayUrl, cardProcessorUrl, broker, databases, jaeger, folder }: OrderSystem): string {
   const post = (order: object) =>
     `curl -s ${gatewayUrl}/orders -H 'content-type: application/json' -d '${JSON.stringify(order)}'`;
   const small = { customerId: "customer-2", items: [{ sku: "coffee-beans", quantity: 1 }], paymentMethod: "card-visa" };
@@ -100,6 +109,7 @@ function invitation({ gatewayUrl, cardProcessorUrl, broker, databases, folder }:
     `Card processor  ${cardProcessorUrl}   (what it charged: /ledger, what goes wrong: /faults)`,
     `NATS            ${broker.url}   (nats-server ${broker.version}, from ${broker.source})`,
     `Postgres        ${databases.version}, from ${databases.source}, a database for each service`,
+    ...(jaeger ? [`Jaeger          ${describeJaeger(jaeger)}`] : []),
     `Logs            ${join(folder, "logs")}`,
     "",
     "Try next:",
@@ -113,6 +123,11 @@ function invitation({ gatewayUrl, cardProcessorUrl, broker, databases, folder }:
     "",
     "Ctrl-C ends everything.",
   ].join("\n");
+}
+
+function describeJaeger({ url, source, hasWebPage }: NonNullable<OrderSystem["jaeger"]>): string {
+  const missing = "its pages are in the official program only: JAEGER_BIN=<path>";
+  return hasWebPage ? `${url}   (from ${source})` : `${url}/api/traces/<traceId>   (from ${source}; ${missing})`;
 }
 
 /** Settles on the first signal, or when the process that launched this one is gone. A later signal ends at once. */

@@ -6,8 +6,10 @@ import { findJourney, type Journey } from "@throughline/journeys";
 import { openStoredEvents, type StoredEventsReader } from "@throughline/nats";
 import {
   findFreePorts,
+  type ProvidedJaeger,
   type ProvidedNats,
   type ProvidedPostgres,
+  provideJaeger,
   provideNats,
   providePostgres,
 } from "@throughline/servers";
@@ -18,6 +20,8 @@ export interface SystemOptions {
   /** Where streams, databases and logs are kept. */
   readonly folder: string;
   readonly env: NodeJS.ProcessEnv;
+  /** Whether the services send their traces to a Jaeger that runs beside them. Default false. */
+  readonly jaeger?: boolean;
   /** Settings for single processes, as environment variables. */
   readonly serviceEnv?: Partial<Record<ProcessName, Readonly<Record<string, string>>>>;
 }
@@ -32,6 +36,7 @@ export interface SystemServer {
 export interface OrderSystem extends AsyncDisposable {
   readonly broker: SystemServer;
   readonly databases: Omit<SystemServer, "url"> & { readonly urls: Readonly<Record<ServiceName, string>> };
+  readonly jaeger: ProvidedJaeger | undefined;
   readonly gatewayUrl: string;
   readonly cardProcessorUrl: string;
   readonly folder: string;
@@ -49,17 +54,16 @@ export interface PlacedOrder {
 }
 
 const pollMs = 20;
-
 /** Resolves when all processes are ready; on failure nothing is left running. */
 export async function startOrderSystem(options: SystemOptions): Promise<OrderSystem> {
   await using cleanup = new AsyncDisposableStack();
-  const starting = [startBroker(options), startDatabases(options)] as const;
+  const starting = [startBroker(options), startDatabases(options), startTraces(options)] as const;
   cleanup.defer(async () => {
     for (const started of await Promise.allSettled(starting)) {
-      await (started.status === "fulfilled" && started.value[Symbol.asyncDispose]());
+      await (started.status === "fulfilled" && started.value?.[Symbol.asyncDispose]());
     }
   });
-  const [broker, postgres] = await Promise.all(starting);
+  const [broker, postgres, jaeger] = await Promise.all(starting);
   const events = cleanup.use(await openStoredEvents(broker.url));
   const urls = await nameDatabases(postgres);
   const [port = 0] = await findFreePorts(1);
@@ -71,10 +75,11 @@ export async function startOrderSystem(options: SystemOptions): Promise<OrderSys
           CARD_PROCESSOR_LEDGER: join(options.folder, "card-processor-ledger.jsonl"),
         }
       : { NATS_URL: broker.url, DATABASE_URL: urls[name], CARD_PROCESSOR_URL: cardProcessorUrl };
+  const tracing = sendTraces(jaeger);
   const launch = (name: ProcessName) =>
     new ServiceProcess(name, {
       logFile: join(options.folder, "logs", `${name}.log`),
-      env: { ...settings(name), ...options.serviceEnv?.[name] },
+      env: { ...settings(name), ...tracing, ...options.serviceEnv?.[name] },
     });
   const names: readonly ProcessName[] = ["card-processor", ...serviceNames];
   const services = new Map(names.map((name) => [name, launch(name)]));
@@ -88,6 +93,7 @@ export async function startOrderSystem(options: SystemOptions): Promise<OrderSys
   return {
     broker: { url: broker.url, source: broker.source, version: events.serverVersion },
     databases: { urls, source: postgres.source, version: postgres.version },
+    jaeger,
     gatewayUrl: String(listening?.url),
     cardProcessorUrl,
     folder: options.folder,
@@ -110,6 +116,24 @@ function startBroker({ env, folder }: SystemOptions): Promise<ProvidedNats> {
 
 function startDatabases({ env, folder }: SystemOptions): Promise<ProvidedPostgres> {
   return runStep("Postgres", () => providePostgres({ dataFolder: join(folder, "postgres"), env }));
+}
+
+async function startTraces({ env, jaeger = false }: SystemOptions): Promise<ProvidedJaeger | undefined> {
+  return jaeger
+    ? runStep("Jaeger", () => provideJaeger({ env, onProgress: (step) => report(`  ${step} …`) }))
+    : undefined;
+}
+
+/** Settings that send the traces of a process to Jaeger, which takes nothing else, soon after each span's end. */
+export function sendTraces(jaeger: ProvidedJaeger | undefined): Readonly<Record<string, string>> {
+  return jaeger === undefined
+    ? {}
+    : {
+        OTEL_EXPORTER_OTLP_ENDPOINT: jaeger.otlpEndpoint,
+        OTEL_METRICS_EXPORTER: "none",
+        OTEL_LOGS_EXPORTER: "none",
+        OTEL_BSP_SCHEDULE_DELAY: "200",
+      };
 }
 
 async function nameDatabases(postgres: ProvidedPostgres): Promise<Readonly<Record<ServiceName, string>>> {

@@ -108,7 +108,7 @@ describe.each(await findServersToTest())("on $name", ({ name, server: found }) =
 describe("with parts that need a modern server", () => {
   vitestTest("confirms orders through partitions, and says what is in stock until nobody knows", async () => {
     await using server = await startNatsServer();
-    await using system = await startSystem(server, { orders: { ORDERS_PARTITIONS: "4" } });
+    await using system = await startSystem(server, { serviceEnv: { orders: { ORDERS_PARTITIONS: "4" } } });
     const placed = await placeOrder(system.gatewayUrl, order);
     expect(await typesOf(system, placed)).toHaveLength(5);
 
@@ -134,7 +134,9 @@ describe("when things break", () => {
   });
 
   vitestTest("a service killed in the middle of a payment: the order completes once it is back", async () => {
-    await using system = await startSystem(server, { "card-processor": { CARD_PROCESSOR_LATENCY_MS: "1500" } });
+    await using system = await startSystem(server, {
+      serviceEnv: { "card-processor": { CARD_PROCESSOR_LATENCY_MS: "1500" } },
+    });
     const placed = await placeOrder(system.gatewayUrl, order);
     await eventually(
       async () => (await system.events.messages("INVENTORY", `inventory.reserved.${placed.orderId}`)).length,
@@ -146,7 +148,9 @@ describe("when things break", () => {
   });
 
   vitestTest("the broker killed and restarted under ten running orders: all complete", async () => {
-    await using system = await startSystem(server, { "card-processor": { CARD_PROCESSOR_LATENCY_MS: "300" } });
+    await using system = await startSystem(server, {
+      serviceEnv: { "card-processor": { CARD_PROCESSOR_LATENCY_MS: "300" } },
+    });
     const placing = Array.from({ length: 10 }, () => placeOrder(system.gatewayUrl, order));
     const first = await Promise.any(placing);
     await eventually(
@@ -164,7 +168,7 @@ describe("when things break", () => {
 vitestTest("a service is ready while it does its work, and tells why where it does not", async () => {
   const server = await startNatsServer();
   const [port = 0] = await findFreePorts(1);
-  const system = await startSystem(server, { payments: { HEALTH_PORT: String(port) } });
+  const system = await startSystem(server, { serviceEnv: { payments: { HEALTH_PORT: String(port) } } });
   const probe = async (path: string) => {
     const response = await fetch(`http://127.0.0.1:${port}${path}`);
     const { problems = [] } = (await response.json()) as { problems?: string[] };
@@ -190,7 +194,7 @@ describe("what goes wrong at the card processor", () => {
   let system: OrderSystem;
   beforeAll(async () => {
     server = await startNatsServer();
-    system = await startSystem(server, { orders: { ORDER_DEADLINE_MS: "3000" } });
+    system = await startSystem(server, { serviceEnv: { orders: { ORDER_DEADLINE_MS: "3000" } } });
   });
   afterAll(async () => {
     await system[Symbol.asyncDispose]();
@@ -255,7 +259,7 @@ vitestTest("one trace over all five services arrives at an OTLP receiver", async
   await using server = await startNatsServer();
   const env = { ...sink.env, OTEL_METRIC_EXPORT_INTERVAL: "500" };
   const each = { gateway: env, orders: env, payments: env, inventory: env, notifications: env };
-  const system = await startSystem(server, each);
+  const system = await startSystem(server, { serviceEnv: each });
   const placed = await placeOrder(system.gatewayUrl, order);
   await typesOf(system, placed);
   // What is only looked at from time to time is gone once the service stops.

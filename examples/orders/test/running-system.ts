@@ -11,9 +11,10 @@ import {
   isComplete,
   type OrderSystem,
   type PlacedOrder,
+  type SystemOptions,
   startOrderSystem,
 } from "../start/order-system.ts";
-import type { ProcessName, ServiceName } from "../start/service-process.ts";
+import type { ServiceName } from "../start/service-process.ts";
 
 export const order = {
   customerId: "customer-1",
@@ -27,10 +28,10 @@ export const order = {
 /** Its folder goes away with it. */
 export async function startSystem(
   server: NatsServer,
-  serviceEnv: Partial<Record<ProcessName, Record<string, string>>> = {},
+  options: Pick<SystemOptions, "serviceEnv" | "jaeger"> = {},
 ): Promise<OrderSystem> {
   const folder = await mkdtemp(join(tmpdir(), "throughline-system-"));
-  const system = await startOrderSystem({ folder, env: { NATS_URL: server.url }, serviceEnv });
+  const system = await startOrderSystem({ folder, env: { NATS_URL: server.url }, ...options });
   const stop = system[Symbol.asyncDispose];
   return {
     ...system,

@@ -9,6 +9,9 @@ export {
   oldestNatsServerVersion,
 } from "./find-nats-server.ts";
 export { findFreePorts } from "./free-ports.ts";
+export { type FindJaegerOptions, type FoundJaeger, findJaeger, jaegerVersion } from "./jaeger/find-jaeger.ts";
+export { type JaegerOptions, type JaegerServer, startJaeger } from "./jaeger/jaeger-server.ts";
+export { type ProvidedJaeger, provideJaeger } from "./jaeger/provide-jaeger.ts";
 export { type NatsCluster, type NatsClusterOptions, startNatsCluster } from "./nats-cluster.ts";
 export { type NatsServer, type NatsServerOptions, startNatsServer } from "./nats-server.ts";
 export { natsServerVersion } from "./nats-server-release.ts";
