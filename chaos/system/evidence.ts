@@ -108,7 +108,10 @@ export async function gatherEvidence(
     shown: await statusById("gateway", "orders"),
     payments: await statusById("payments", "payments"),
     reservations: new Map(reservations.map((one) => [one.orderId, one])),
-    stock: await databases.ask("inventory", "select sku, initial, available from inventory.stock"),
+    stock: await databases.ask(
+      "inventory",
+      `select sku, sum(initial)::integer as initial, sum(available)::integer as available from inventory.bins group by sku`,
+    ),
     mails: await databases.ask("notifications", `select order_id as "orderId", template from notifications.mails`),
     ledger: readLedger(stage.ledgerFile),
     ...(await readStreams(stage)),

@@ -1,8 +1,9 @@
 // The inventory process.
 
 import { launchService } from "../launch-service.ts";
+import { countInBins, fillBins } from "./bins.ts";
 import { createInventory } from "./service.ts";
-import { stockTables, stockUp } from "./stock.ts";
+import { stockTables } from "./stock.ts";
 
 const { INITIAL_STOCK: initialStock } = process.env;
 
@@ -13,10 +14,8 @@ const items: Readonly<Record<string, number>> = initialStock
 await launchService(
   (database) =>
     createInventory(async (sku) => {
-      const rows = await database.query<{ available: number }>("select available from inventory.stock where sku = $1", [
-        sku,
-      ]);
-      return rows[0]?.available;
+      const rows = await database.query<{ available: number | null }>(countInBins, [sku]);
+      return rows[0]?.available ?? undefined;
     }),
-  { tables: `${stockTables}; ${stockUp(items)}` },
+  { tables: `${stockTables}; ${fillBins(items)}` },
 );

@@ -1,39 +1,15 @@
-// The stock and who has what set aside. Rows are locked in one order, so orders that share items wait and never deadlock.
+// What is set aside for whom: each order is decided once.
 
 import type { SqlTransaction } from "@throughline/core";
+import { binTables, type Line, putBackIntoBins, type Shortage, takeFromBins } from "./bins.ts";
 
-/** An item and how many of it. */
-export interface Line {
-  readonly sku: string;
-  readonly quantity: number;
-}
-
-export interface Shortage {
-  readonly sku: string;
-  readonly requested: number;
-  readonly available: number;
-}
-
-/** The check makes a negative stock impossible, whatever the code does. */
-export const stockTables = `
-create table if not exists inventory.stock (
-  sku text primary key,
-  initial integer not null,
-  available integer not null check (available >= 0)
-);
+export const stockTables = `${binTables};
 create table if not exists inventory.reservations (
   order_id text primary key,
   status text not null check (status in ('reserved', 'refused', 'released')),
   lines jsonb not null,
   changed_at timestamptz not null default clock_timestamp()
 )`;
-
-/** Fills an empty stock; what is there already stays as it is. */
-export function stockUp(items: Readonly<Record<string, number>>): string {
-  const rows = JSON.stringify(items).replaceAll("'", "''");
-  return `insert into inventory.stock (sku, initial, available)
-    select key, value::integer, value::integer from json_each_text('${rows}') on conflict do nothing`;
-}
 
 /**
  * Sets everything aside or nothing. Resolves with what is missing, and with undefined for an order that was decided before,
@@ -52,33 +28,11 @@ export async function reserve(
   if (decided.length === 0) {
     return undefined;
   }
-  const missing = await takeOrTell(tx, sumBySku(lines));
+  const missing = await takeFromBins(tx, sumBySku(lines));
   if (missing.length > 0) {
     await tx.query("update inventory.reservations set status = 'refused' where order_id = $1", [orderId]);
   }
   return missing;
-}
-
-/**
- * Locks, looks and takes in one statement, as late as possible: everybody wants the same few items, and each lock lasts until
- * the commit.
- */
-async function takeOrTell(tx: SqlTransaction, wanted: readonly Line[]): Promise<readonly Shortage[]> {
-  const { rows } = await tx.query<Shortage>(
-    `with wanted as (select unnest($1::text[]) as sku, unnest($2::integer[]) as quantity),
-     locked as (select sku, available from inventory.stock where sku = any($1) order by sku for update),
-     missing as (
-       select sku, quantity as requested, coalesce(available, 0) as available from wanted left join locked using (sku)
-       where coalesce(available, 0) < quantity
-     ),
-     taken as (
-       update inventory.stock as s set available = s.available - wanted.quantity
-       from wanted where s.sku = wanted.sku and not exists (select from missing) returning 1
-     )
-     select sku, requested, available from missing order by sku`,
-    [wanted.map(({ sku }) => sku), wanted.map(({ quantity }) => quantity)],
-  );
-  return rows;
 }
 
 /** Puts back what is set aside for the order, and nothing will be set aside for it again. False: nothing was. */
@@ -90,21 +44,10 @@ export async function release(tx: SqlTransaction, orderId: string): Promise<bool
     [orderId],
   );
   const lines = rows[0]?.lines ?? [];
-  await putBack(tx, sumBySku(lines));
-  return lines.length > 0;
-}
-
-async function putBack(tx: SqlTransaction, lines: readonly Line[]): Promise<void> {
-  if (lines.length === 0) {
-    return;
+  if (lines.length > 0) {
+    await putBackIntoBins(tx, sumBySku(lines));
   }
-  await tx.query(
-    `with locked as (select sku from inventory.stock where sku = any($1) order by sku for update)
-     update inventory.stock as s set available = s.available + change.quantity
-     from locked join (select unnest($1::text[]) as sku, unnest($2::integer[]) as quantity) as change using (sku)
-     where s.sku = locked.sku`,
-    [lines.map(({ sku }) => sku), lines.map(({ quantity }) => quantity)],
-  );
+  return lines.length > 0;
 }
 
 /** One order may name an item twice. */
