@@ -35,7 +35,7 @@ export default defineConfig({
         ...shared,
         test: {
           name: "system",
-          include: ["examples/**/*.e2e.test.ts", "test/**/*.e2e.test.ts"],
+          include: ["examples/**/*.e2e.test.ts", "deploy/test/*.e2e.test.ts"],
           testTimeout: 120_000,
           hookTimeout: 180_000,
           maxWorkers: 2,

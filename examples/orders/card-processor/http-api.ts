@@ -53,6 +53,7 @@ export function createProcessorApi({ charges, ledger, latencyMs }: ProcessorPart
   );
   api.post("/voids", async ({ req }) => answer(req.raw, (key) => charges.void(key)));
 
+  api.get("/health/ready", () => Response.json({ status: "ready" }));
   api.get("/ledger", () => Response.json(ledger.entries));
   api.get("/faults", () => Response.json(faults));
   api.put("/faults", async ({ req }) => {

@@ -12,6 +12,7 @@ const {
   CARD_PROCESSOR_PORT: port = "8090",
   CARD_PROCESSOR_LEDGER: ledgerFile = "card-processor-ledger.jsonl",
   CARD_PROCESSOR_LATENCY_MS: latencyMs = "20",
+  HOST: hostname = "127.0.0.1",
 } = process.env;
 
 const closeTimeoutMs = 2_000;
@@ -19,7 +20,7 @@ const closeTimeoutMs = 2_000;
 try {
   using ledger = openLedger(ledgerFile);
   const api = createProcessorApi({ charges: new Charges(ledger), ledger, latencyMs: Number(latencyMs) });
-  const server = await startHttpServer(api, { hostname: "127.0.0.1", port: Number(port) });
+  const server = await startHttpServer(api, { hostname, port: Number(port) });
   logger.info({ url: server.url }, "listening");
   await new Promise((resolve) => {
     process.once("SIGTERM", resolve);
