@@ -60,15 +60,15 @@ export async function bundleService(entry: string): Promise<Bundle> {
   }
 }
 
+/** Sorted; one that lies in several places is named once. */
 async function describePackages(modules: readonly string[]): Promise<readonly BundledPackage[]> {
   const folders = new Set(modules.map(packageFolderOf).filter((folder) => folder !== undefined));
-  const packages = await Promise.all(
-    [...folders].map(
-      async (folder): Promise<BundledPackage> => JSON.parse(await readFile(join(folder, "package.json"), "utf8")),
-    ),
-  );
-  const title = ({ name, version }: BundledPackage) => `${name}@${version}`;
-  return packages.sort((one, other) => (title(one) < title(other) ? -1 : 1));
+  const packages = new Map<string, BundledPackage>();
+  for (const folder of folders) {
+    const manifest: BundledPackage = JSON.parse(await readFile(join(folder, "package.json"), "utf8"));
+    packages.set(`${manifest.name}@${manifest.version}`, manifest);
+  }
+  return [...packages].sort(([one], [other]) => (one < other ? -1 : 1)).map(([, manifest]) => manifest);
 }
 
 /** `…/node_modules/@scope/name`, for a module that lies in one. */

@@ -33,11 +33,15 @@ export function readRootFile(name: string): string {
 
 /** @see https://github.com/compose-spec/compose-spec/blob/main/12-interpolation.md */
 export function readComposeFile(env: Readonly<Record<string, string>> = {}): ComposeFile {
-  const text = readRootFile("compose.yaml").replaceAll(
+  const reviver = (_: unknown, value: unknown) => (typeof value === "string" ? interpolate(value, env) : value);
+  return parse(readRootFile("compose.yaml"), reviver, { merge: true });
+}
+
+function interpolate(text: string, env: Readonly<Record<string, string>>): string {
+  return text.replaceAll(
     /\$\{(?<name>\w+)(?::-(?<otherwise>[^}]*))?\}/g,
     (_, name: string, otherwise = "") => env[name] || otherwise,
   );
-  return parse(text, { merge: true });
 }
 
 /** Those that are built here. */
