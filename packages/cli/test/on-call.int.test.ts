@@ -1,5 +1,8 @@
 // What somebody on call does, against a real broker: find the journey, see what is stuck, mend it, watch it end.
 
+import { mkdtemp } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { connect } from "@nats-io/transport-node";
 import { exitCodes } from "@throughline/cli";
 import { defineEvent } from "@throughline/contracts";
@@ -222,6 +225,37 @@ describe("in a real terminal", () => {
     });
     tail.type("\u0003");
     expect(await tail.ended).toBe(exitCodes.interrupted);
+  });
+
+  test("every other command shows its result, and ends with its exit code", async () => {
+    await placeOrder("order-9");
+    const letter = JSON.parse((await call("dead-letters", "list", "--key", "order-9", "--json")).out);
+    const broker = ["--nats", server.url];
+    const config = "examples/orders/throughline.config.ts";
+    const lock = join(await mkdtemp(join(tmpdir(), "throughline-lock-")), "contracts.lock.json");
+    const nobody = "postgres://127.0.0.1:1/nobody";
+    const { done, findings, outdated, failed } = exitCodes;
+    const expected: [args: string[], exitCode: number, screen: string][] = [
+      [["dead-letters", "list", "--key", "order-9", ...broker], done, "shipping ship"],
+      [["dead-letters", "groups", ...broker], done, "RangeError"],
+      [["dead-letters", "show", String(letter.sequence), ...broker], done, "the ship is full"],
+      [["dead-letters", "redrive", "--key", "order-9", ...broker], done, "--yes"],
+      [["dead-letters", "discard", "--key", "order-9", "--because", "a test", ...broker], done, "--yes"],
+      [["topology", config, ...broker], done, "orders.confirmed"],
+      [["contracts", "check", config, "--lock", lock], outdated, "contracts.lock.json"],
+      [["contracts", "lock", config, "--lock", lock], done, "contracts.lock.json"],
+      [["contracts", "docs", config, "--check"], outdated, "throughline contracts docs"],
+      [["reconcile", "--database", nobody, ...broker], failed, "ECONNREFUSED"],
+      [["explain", "NATS_STREAM_DRIFT"], done, "NATS_STREAM_DRIFT"],
+      [["completion", "zsh"], done, "#compdef throughline"],
+      [["journey", "order-nobody-knows", ...broker], findings, "order-nobody-knows"],
+      [["--help"], done, "dead-letters"],
+    ];
+    for (const [args, exitCode, screen] of expected) {
+      const terminal = openTerminal(args);
+      const shown = [args.join(" "), await terminal.ended, terminal.screen()];
+      expect.soft(shown).toEqual([args.join(" "), exitCode, expect.stringContaining(screen)]);
+    }
   });
 
   test("completes in bash what may follow", async () => {
