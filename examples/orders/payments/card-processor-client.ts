@@ -2,6 +2,7 @@
 
 import { PermanentError } from "@throughline/core";
 import { z } from "zod";
+import { tracedFetch } from "../traced-fetch.ts";
 
 const ChargeAnswer = z.discriminatedUnion("status", [
   z.object({ status: z.literal("captured"), paymentId: z.string() }),
@@ -38,7 +39,7 @@ const tooManyRequests = 429;
 
 export function connectCardProcessor(url: string): CardProcessor {
   const post = async (path: string, body: object, { idempotencyKey, signal }: CardRequest): Promise<unknown> => {
-    const response = await fetch(new URL(path, url), {
+    const response = await tracedFetch(new URL(path, url), {
       method: "POST",
       headers: { "content-type": "application/json", "idempotency-key": idempotencyKey },
       body: JSON.stringify(body),

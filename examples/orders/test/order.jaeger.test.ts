@@ -1,7 +1,9 @@
 // What a real Jaeger makes of one order: one connected trace over all services, the retries and the dead letter in it, and a
 // service graph with the right edges. Runs by `npm run test:jaeger`.
 
+import { runCommandLine } from "@throughline/cli";
 import { defineService, run, silentLogger } from "@throughline/core";
+import type { Journey } from "@throughline/journeys";
 import { nats } from "@throughline/nats";
 import { type NatsServer, startNatsServer } from "@throughline/servers";
 import { startTelemetry } from "@throughline/telemetry";
@@ -104,6 +106,30 @@ test("so is the dead letter, and who it belongs to", () => {
   expect(audits).toHaveLength(2);
   expect(audits.flatMap(eventsOf)).toContain("throughline.dead_lettered");
   expect(audits.map((span) => tagOf(span, "error.type"))).toEqual(["TypeError", "TypeError"]);
+});
+
+test("the journey shows each attempt with what went on inside it, from the spans", async () => {
+  let out = "";
+  const terminal = {
+    out: (text: string) => {
+      out += text;
+    },
+    err: (text: string) => expect.soft(text).toBe(""),
+    cwd: process.cwd(),
+    color: false,
+    isInteractive: false,
+  };
+  const url = String(system.jaeger?.url);
+  const args = ["journey", placed.orderId, "--nats", server.url, "--jaeger", url, "--spans"];
+  expect(await runCommandLine([...args, "--json"], terminal)).toBe(0);
+  const { events } = JSON.parse(out) as Journey;
+  const { attempts = [] } = events.find(({ type }) => type === "inventory.reserved") ?? {};
+  expect(attempts.map(({ attempt }) => attempt)).toEqual(attempts.map((_, index) => index + 1));
+  const outcomes = attempts.map(({ error, inside }) => [error === undefined, inside.map(({ name }) => name)]);
+  expect(outcomes).toEqual(attempts.map((_, index) => [index === attempts.length - 1, ["POST /charges"]]));
+  out = "";
+  expect(await runCommandLine(args, terminal)).toBe(0);
+  expect(out).toMatch(/· payments-capture, attempt 1: \d+ ms {2}failed: .*\n.*POST \/charges {2}\d+ ms {2}failed: 503/);
 });
 
 test("the service graph has the edges of the system", async () => {

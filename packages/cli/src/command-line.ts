@@ -81,6 +81,7 @@ function addJourney(program: Command, terminal: Terminal, ends: Ends): void {
     .option("--mermaid", "as a sequence diagram", false)
     .option("--watch", "draw it again until nothing is left to do", false)
     .addOption(new Option("--jaeger <url>", "link the traces, such as http://127.0.0.1:16686").env("JAEGER_URL"))
+    .option("--spans", "also each attempt and what went on inside, from --jaeger", false)
     .addHelpText("after", exitCodesHelp("shown", "nothing is stored under the id", "the broker does not answer"))
     .action(async (id: string, options) => ends(await showJourney(id, options, terminal)));
 }

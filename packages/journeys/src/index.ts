@@ -14,3 +14,4 @@ export { formatJourneySequence } from "./journey-sequence.ts";
 export type { AttemptFacts, ConsumerFacts, JourneySource } from "./journey-source.ts";
 export { formatJourneyTree, type TreeOptions } from "./journey-tree.ts";
 export type { DeliveryProgress, DeliveryState } from "./progress.ts";
+export { addSpans, type InnerSpan, type JourneyAttempt, readOtlpSpans, type TraceSpan } from "./spans.ts";

@@ -4,6 +4,7 @@ import { findCriticalPath } from "./critical-path.ts";
 import { formatMs } from "./durations.ts";
 import type { Journey, JourneyEvent, JourneyNode } from "./journey.ts";
 import type { DeliveryProgress } from "./progress.ts";
+import type { JourneyAttempt } from "./spans.ts";
 
 export interface TreeOptions {
   /** ANSI colours. Default: none. */
@@ -39,8 +40,8 @@ const colorful: Palette = {
 };
 
 /**
- * One line an event, children below their cause; below each event who is not done with it, and why. Then the critical path and
- * the traces.
+ * One line an event, children below their cause; below each event the attempts at it where spans are given, who is not done with
+ * it, and why. Then the critical path and the traces.
  */
 export function formatJourneyTree(journey: Journey, { color = false, jaegerUrl }: TreeOptions = {}): string {
   const palette = color ? colorful : monochrome;
@@ -49,6 +50,7 @@ export function formatJourneyTree(journey: Journey, { color = false, jaegerUrl }
   const serviceWidth = Math.max(0, ...rows.map(({ event }) => event.service.length));
   const lines = rows.flatMap(({ branch, indent, event }) => [
     formatRow(branch, event, width, serviceWidth, palette),
+    ...event.attempts.flatMap((one) => formatAttempt(indent, one, palette)),
     ...event.deliveries.filter(({ state }) => state !== "handled").map((one) => formatOpen(indent, one, palette)),
   ]);
   const path = findCriticalPath(journey);
@@ -71,6 +73,22 @@ const stateWords = {
   failing: "fails at",
   dead: "is a dead letter of",
 } as const;
+
+function formatAttempt(
+  indent: string,
+  { durable, attempt, durationMs, error, inside }: JourneyAttempt,
+  palette: Palette,
+): string[] {
+  const outcome = (failure: string | undefined) => (failure === undefined ? "" : palette.bad(`  failed: ${failure}`));
+  const work = palette.work(formatMs(durationMs));
+  return [
+    `${palette.faint(indent)}${palette.faint(`· ${durable}, attempt ${attempt}:`)} ${work}${outcome(error)}`,
+    ...inside.map(
+      ({ name, durationMs, error }) =>
+        `${palette.faint(`${indent}    ${name}`)}  ${palette.work(formatMs(durationMs))}${outcome(error)}`,
+    ),
+  ];
+}
 
 function formatOpen(
   indent: string,

@@ -11,6 +11,7 @@ import {
   type WireMessage,
 } from "@throughline/contracts";
 import type { DeliveryProgress } from "./progress.ts";
+import type { JourneyAttempt } from "./spans.ts";
 
 /** One event of a journey, and what is known of the handling that published it. */
 export interface JourneyEvent {
@@ -32,6 +33,8 @@ export interface JourneyEvent {
   readonly handling: Handling | undefined;
   /** What became of it at each subscription that wants it; empty where nobody asked the server. */
   readonly deliveries: readonly DeliveryProgress[];
+  /** The attempts to handle it, oldest first; empty where no spans are given. */
+  readonly attempts: readonly JourneyAttempt[];
 }
 
 /** The handling of the causing event, out of which an event came. */
@@ -86,6 +89,17 @@ export function buildJourney(correlationId: string, messages: readonly StoredWir
   };
 }
 
+/** The same journey, with more known of each event. */
+export function replaceEvents(journey: Journey, replace: (event: JourneyEvent) => JourneyEvent): Journey {
+  const replaced = new Map(journey.events.map((event) => [event.id, replace(event)]));
+  const find = (event: JourneyEvent) => replaced.get(event.id) ?? event;
+  const toNode = ({ event, effects }: JourneyNode): JourneyNode => ({
+    event: find(event),
+    effects: effects.map(toNode),
+  });
+  return { ...journey, events: journey.events.map(find), roots: journey.roots.map(toNode) };
+}
+
 function tryRead({ message, storedAt }: StoredWireMessage): ReceivedEvent | undefined {
   try {
     return readEvent(message, storedAt);
@@ -115,6 +129,7 @@ function toJourneyEvent(
     storedAtMs: storedAt.timeMs,
     handling: readHandling(headers.get("throughline-handling"), storedAt.timeMs, causeStoredAtMs),
     deliveries: [],
+    attempts: [],
   };
 }
 

@@ -7,6 +7,7 @@ import { formatJourneyMermaid } from "./journey-mermaid.ts";
 import { formatJourneySequence } from "./journey-sequence.ts";
 import { formatJourneyTree } from "./journey-tree.ts";
 import type { DeliveryProgress } from "./progress.ts";
+import { addSpans, readOtlpSpans } from "./spans.ts";
 
 const trace = (span: string) => `00-0af7651916cd43dd8448eb211c80319c-${span.repeat(16)}-01`;
 const startMs = Date.parse("2026-01-01T00:00:00Z");
@@ -122,6 +123,66 @@ test("who is not done with an event stands below it, with the reason", () => {
     "  Note over inventory: audit-note is waiting",
     "  Note over inventory: payments-capture is dead: no card",
   ]);
+});
+
+/** As Jaeger gives it: a span with a parent, attributes and an error. */
+function otlpSpan(spanId: string, parentSpanId: string, name: string, kind: number, more: object = {}) {
+  const nanos = (afterMs: number) => `${startMs + afterMs}000000`;
+  const { attributes = {}, fromMs = 10, toMs = 30, ...rest } = more as Record<string, never>;
+  return {
+    ...{ spanId, parentSpanId, name, kind, startTimeUnixNano: nanos(fromMs), endTimeUnixNano: nanos(toMs) },
+    attributes: Object.entries(attributes).map(([key, value]) => ({
+      key,
+      value: typeof value === "number" ? { intValue: String(value) } : { stringValue: value },
+    })),
+    ...rest,
+  };
+}
+
+test("spans add each attempt and what went on inside it, down to where the next event begins", () => {
+  const attempt = (count: number) => ({
+    "cloudevents.event_id": "e2",
+    "messaging.consumer.group.name": "payments-capture",
+    "messaging.nats.message.delivery_count": count,
+  });
+  const failed = { code: 2, message: "no answer\u001b[2J" };
+  const spans = [
+    otlpSpan("second", "sent", "process inventory.reserved", 5, { attributes: attempt(2), fromMs: 900, toMs: 1_500 }),
+    otlpSpan("first", "sent", "process inventory.reserved", 5, { attributes: attempt(1), status: failed }),
+    otlpSpan("call", "second", "POST /charges", 3, { fromMs: 910, toMs: 1_400 }),
+    otlpSpan("query", "call", "SELECT", 3, { fromMs: 920, toMs: 921 }),
+    otlpSpan("publish", "second", "send payments.captured", 4, { fromMs: 1_400 }),
+    otlpSpan("next", "publish", "process payments.captured", 5, { fromMs: 1_410 }),
+    otlpSpan("deep", "next", "not inside", 3),
+    otlpSpan("ring", "ring", "its own parent", 3),
+  ];
+  const resource = { attributes: [{ key: "service.name", value: { stringValue: "payments" } }] };
+  const read = readOtlpSpans({ resourceSpans: [{ resource, scopeSpans: [{ spans }] }] });
+  const journey = addSpans(buildJourney("e1", messages), read);
+  expect(journey.events.map(({ id, attempts }) => [id, attempts.length])).toContainEqual(["e2", 2]);
+  expect(formatJourneyTree(journey).split("\n").slice(1, 6)).toEqual([
+    "└─ inventory.reserved     inventory      waited 10 ms     worked 20 ms    INVENTORY#1",
+    "   │ · payments-capture, attempt 1: 20 ms  failed: no answer [2J",
+    "   │ · payments-capture, attempt 2: 600 ms",
+    "   │     POST /charges  490 ms",
+    "   │     SELECT  1 ms",
+  ]);
+});
+
+test("what is no span adds nothing", () => {
+  const shapes = [
+    undefined,
+    null,
+    7,
+    "x",
+    [],
+    {},
+    { resourceSpans: [null, { scopeSpans: [{ spans: [null, 7, {}] }] }] },
+  ];
+  const journey = buildJourney("e1", messages);
+  for (const shape of shapes) {
+    expect(addSpans(journey, readOtlpSpans(shape)).events).toEqual(journey.events);
+  }
 });
 
 test("the critical path is the chain that ends last, and nothing beside it", () => {

@@ -1,7 +1,7 @@
 // What became of each event at each subscription that wants it: done, waiting, under way, failing, dead.
 
 import { contextOfStream, encodeKey, type StoredWireMessage } from "@throughline/contracts";
-import type { Journey, JourneyEvent, JourneyNode } from "./journey.ts";
+import { type Journey, type JourneyEvent, replaceEvents } from "./journey.ts";
 import type { ConsumerFacts, JourneySource } from "./journey-source.ts";
 
 export type DeliveryState = "handled" | "waiting" | "under-way" | "failing" | "dead";
@@ -41,18 +41,9 @@ export async function readProgress(
       progressed.set(event.id, { ...event, deliveries });
     }),
   );
-  const withProgress = ({ event, effects }: JourneyNode): JourneyNode => ({
-    event: progressed.get(event.id) ?? event,
-    effects: effects.map(withProgress),
-  });
-  const events = journey.events.map((event) => progressed.get(event.id) ?? event);
-  const states = events.flatMap(({ deliveries }) => deliveries.map(({ state }) => state));
-  return {
-    ...journey,
-    events,
-    roots: journey.roots.map(withProgress),
-    isAtRest: states.every((state) => state === "handled" || state === "dead"),
-  };
+  const known = replaceEvents(journey, (event) => progressed.get(event.id) ?? event);
+  const states = known.events.flatMap(({ deliveries }) => deliveries.map(({ state }) => state));
+  return { ...known, isAtRest: states.every((state) => state === "handled" || state === "dead") };
 }
 
 async function progressOf(

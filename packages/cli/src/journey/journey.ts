@@ -15,6 +15,7 @@ import { type ExitCode, exitCodes } from "../exit-codes.ts";
 import type { NatsOption } from "../nats-option.ts";
 import { oneLine } from "../table.ts";
 import type { Terminal } from "../terminal.ts";
+import { addJaegerSpans } from "./jaeger-spans.ts";
 
 export interface JourneyOptions extends NatsOption {
   readonly json: boolean;
@@ -22,11 +23,16 @@ export interface JourneyOptions extends NatsOption {
   readonly sequence: boolean;
   readonly watch: boolean;
   readonly jaeger?: string;
+  readonly spans: boolean;
 }
 
 const watchEveryMs = 500;
 
 export async function showJourney(id: string, options: JourneyOptions, terminal: Terminal): Promise<ExitCode> {
+  if (options.spans && options.jaeger === undefined) {
+    terminal.err("--spans needs to know where Jaeger is. Next: --jaeger <url>, or JAEGER_URL.\n");
+    return exitCodes.usage;
+  }
   await using source = await openStoredEvents(options.nats);
   if (options.watch) {
     return await watch(source, id, options, terminal);
@@ -39,8 +45,21 @@ export async function showJourney(id: string, options: JourneyOptions, terminal:
     );
     return exitCodes.findings;
   }
-  terminal.out(format(found, options, terminal));
+  terminal.out(format(await withSpans(found, options, terminal), options, terminal));
   return exitCodes.done;
+}
+
+/** A journey without spans is better than none: where Jaeger does not answer, that is said beside it. */
+async function withSpans(found: FoundJourney, options: JourneyOptions, terminal: Terminal): Promise<FoundJourney> {
+  const { jaeger, spans } = options;
+  if (!spans || jaeger === undefined) {
+    return found;
+  }
+  const { journey, problem } = await addJaegerSpans(found.journey, jaeger);
+  if (problem !== undefined) {
+    terminal.err(`Shown without spans: ${problem}\n`);
+  }
+  return { ...found, journey };
 }
 
 /** Draws again whenever something has changed, until nothing is left to do or somebody has seen enough. */
@@ -51,9 +70,10 @@ async function watch(
   terminal: Terminal,
 ): Promise<ExitCode> {
   const { signal, out, isInteractive } = terminal;
+  const quiet = { ...terminal, err: () => undefined };
   for (let shown = ""; !signal?.aborted; ) {
     const found = await findJourney(source, id);
-    const text = found === undefined ? "" : format(found, options, terminal);
+    const text = found === undefined ? "" : format(await withSpans(found, options, quiet), options, terminal);
     if (text !== shown) {
       const linesAbove = shown.split("\n").length - 1;
       out(isInteractive && !options.json && shown !== "" ? `\u001b[${linesAbove}A\u001b[J${text}` : text);
