@@ -10,6 +10,7 @@ import { buildPackages, packagesInOrder } from "./build-packages.ts";
 /** What an example prints when it works. */
 const exampleOutput: Readonly<Record<string, string>> = {
   "README.md": "charging order-1",
+  "docs/guides/containers.md": '{"status":"ready","problems":[]}',
   "docs/guides/dead-letters.md": "completed",
   "docs/guides/evolving-contracts.md": "p-1 stored as version 1, read as version 2, express: false",
   "docs/guides/once-only-effects.md": "reserved for order-1: 1 row, 1 event",

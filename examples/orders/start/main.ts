@@ -116,7 +116,7 @@ function invitation({ gatewayUrl, cardProcessorUrl, broker, databases, jaeger, f
     `  an order         ${post(small)}`,
     `  a declined card  ${post({ ...small, paymentMethod: "card-declined" })}`,
     `  sold out         ${post({ ...small, items: [{ sku: "hand-grinder", quantity: 1 }] })}`,
-    `  its journey      npm run throughline -- journey <orderId> --nats ${broker.url}`,
+    `  its journey      npm run throughline -- journey <orderId> --nats ${broker.url}${jaeger ? ` --jaeger ${jaeger.url} --spans` : ""}`,
     `  how it stands    curl -s ${gatewayUrl}/orders/<orderId>`,
     `  what is there    curl -s ${gatewayUrl}/stock/coffee-beans`,
     `  an outage        curl -s -X PUT ${cardProcessorUrl}/faults -d '{"outage":"refuse"}'   (over with '{}')`,
