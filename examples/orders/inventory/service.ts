@@ -10,18 +10,23 @@ import {
   OrderCancelled,
   OrderPlaced,
 } from "../contracts/index.ts";
+import { isOverdue, readDeadlineMs } from "../deadline.ts";
 import { release, reserve } from "./stock.ts";
 
 /** How much of an item could be ordered now; undefined for what was never in stock. */
 export type ReadStock = (sku: string) => Promise<number | undefined>;
 
-export function createInventory(readStock: ReadStock): Service {
+export function createInventory(readStock: ReadStock, deadlineMs: number = readDeadlineMs()): Service {
   const inventory = defineService("inventory", {
     publishes: [InventoryReserved, InventoryOutOfStock, InventoryReleased],
   });
 
   inventory.on(OrderPlaced, { name: "reserve", order: "key", policy: policies.standard }, async (order, context) => {
     const { orderId, customerId, items, currency, paymentMethod } = order;
+    if (isOverdue(context.event, deadlineMs)) {
+      await release(context.tx, orderId);
+      return;
+    }
     const missing = await reserve(context.tx, orderId, items);
     if (missing === undefined) {
       return;

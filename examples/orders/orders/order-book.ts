@@ -27,12 +27,12 @@ create index if not exists orders_open on orders.orders (deadline) where status 
 export async function openOrder(
   tx: SqlTransaction,
   order: { readonly orderId: string; readonly customerId: string },
-  { placedBy, deadlineMs }: { readonly placedBy: EarlierEvent; readonly deadlineMs: number },
+  { placedBy, deadline }: { readonly placedBy: EarlierEvent; readonly deadline: Date },
 ): Promise<void> {
   await tx.query(
     `insert into orders.orders (order_id, customer_id, status, placed_by, deadline)
-     values ($1, $2, 'placed', $3, clock_timestamp() + $4 * interval '1 millisecond') on conflict do nothing`,
-    [order.orderId, order.customerId, JSON.stringify(placedBy), deadlineMs],
+     values ($1, $2, 'placed', $3, $4) on conflict do nothing`,
+    [order.orderId, order.customerId, JSON.stringify(placedBy), deadline],
   );
 }
 

@@ -9,25 +9,26 @@ import {
   PaymentCaptured,
   PaymentDeclined,
 } from "../contracts/index.ts";
+import { deadlineOf, readDeadlineMs } from "../deadline.ts";
 import { endOrder, openOrder } from "./order-book.ts";
 
 export interface OrdersOptions {
   /** Spreads confirming over instances, the events of an order in their order. Needs nats-server 2.10. Default: no. */
   readonly partitions?: number | undefined;
-  /** How long an order may take from being placed to being paid. Default 15 min. */
-  readonly deadlineMs?: number | undefined;
+  /** How long an order may take from being placed to being paid. */
+  readonly deadlineMs?: number;
 }
 
 export function createOrders({
   partitions,
-  deadlineMs = 900_000,
+  deadlineMs = readDeadlineMs(),
 }: OrdersOptions = {}): Service<typeof OrderConfirmed | typeof OrderCancelled> {
   const orders = defineService("orders", { publishes: [OrderConfirmed, OrderCancelled] });
 
   orders.on(OrderPlaced, { name: "open", order: "key" }, async (order, context) => {
     const { id, key, correlationId, traceparent, tracestate } = context.event;
     const placedBy = { id, key, correlationId, traceparent, tracestate };
-    await openOrder(context.tx, order, { placedBy, deadlineMs });
+    await openOrder(context.tx, order, { placedBy, deadline: deadlineOf(context.event, deadlineMs) });
   });
 
   const confirming = { name: "confirm", order: "key", ...(partitions && { partitions }) } as const;

@@ -9,6 +9,7 @@ import {
   PaymentDeclined,
   PaymentRefunded,
 } from "../contracts/index.ts";
+import { isOverdue, readDeadlineMs } from "../deadline.ts";
 import type { CardProcessor } from "./card-processor-client.ts";
 import { findPayment, notePayment } from "./payment-book.ts";
 
@@ -20,16 +21,16 @@ const cardCall = definePolicy({ timeoutMs: 8_000, bulkhead: { limit: 16, queue: 
 /** As patient as any payment; this processor is back within seconds when it is away, so it is asked again soon. */
 const cardPayment = definePolicy({ ...policies.payment, breaker: { halfOpenAfterMs: 5_000 } });
 /** A handling keeps one connection to the database while it waits for the processor. */
-const concurrency = 6;
+const concurrency = 7;
 
-export function createPayments(processor: CardProcessor): Service {
+export function createPayments(processor: CardProcessor, deadlineMs: number = readDeadlineMs()): Service {
   const payments = defineService("payments", { publishes: [PaymentCaptured, PaymentDeclined, PaymentRefunded] });
   const patient = { order: "key", policy: cardPayment, concurrency } as const;
 
   payments.on(InventoryReserved, { ...patient, name: "capture" }, async (due, context) => {
     const { orderId, customerId, amountCents, currency } = due;
-    if ((await findPayment(context.tx, orderId)) !== undefined) {
-      // Cancelled before it was paid.
+    if (isOverdue(context.event, deadlineMs) || (await findPayment(context.tx, orderId)) !== undefined) {
+      // Cancelled before it was paid, or about to be.
       return;
     }
     const answer = await cardCall.execute(({ signal }) => processor.charge(due, { idempotencyKey: orderId, signal }));

@@ -271,6 +271,7 @@ vitestTest("one trace over all five services arrives at an OTLP receiver", async
     new Set(["gateway", "orders", "payments", "inventory", "notifications"]),
   );
   expect(spans.map(({ kind, name }) => `${kind} ${name}`).toSorted()).toEqual([
+    "CLIENT POST /charges",
     "CONSUMER process inventory.reserved",
     "CONSUMER process orders.confirmed",
     "CONSUMER process orders.confirmed",
