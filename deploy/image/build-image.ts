@@ -126,7 +126,6 @@ async function keep(folder: string, diffId: string, compress: () => Promise<Uint
     return kept;
   }
   const compressed = await compress();
-  await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
   await writeFile(`${file}.${process.pid}`, compressed);
   await rename(`${file}.${process.pid}`, file);

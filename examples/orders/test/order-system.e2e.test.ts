@@ -3,11 +3,12 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { connect } from "@nats-io/transport-node";
+import { findJourney } from "@throughline/journeys";
 import { findFreePorts, findServersToTest, type NatsServer, startNatsServer } from "@throughline/servers";
 import { eventually, startOtlpSink } from "@throughline/testing";
 import { afterAll, beforeAll, describe, expect, test as vitestTest } from "vitest";
 import { followJourney, type OrderSystem, placeOrder } from "../start/order-system.ts";
-import { breakProcessor, ledgerOf, order, startSystem, typesOf } from "./running-system.ts";
+import { ask, breakProcessor, ledgerOf, order, startSystem, typesOf } from "./running-system.ts";
 
 describe.each(await findServersToTest())("on $name", ({ name, server: found }) => {
   const test = vitestTest.skipIf(found === undefined);
@@ -194,7 +195,8 @@ describe("what goes wrong at the card processor", () => {
   let system: OrderSystem;
   beforeAll(async () => {
     server = await startNatsServer();
-    system = await startSystem(server, { serviceEnv: { orders: { ORDER_DEADLINE_MS: "3000" } } });
+    const soon = { ORDER_DEADLINE_MS: "3000" };
+    system = await startSystem(server, { serviceEnv: { orders: soon, inventory: soon, payments: soon } });
   });
   afterAll(async () => {
     await system[Symbol.asyncDispose]();
@@ -242,6 +244,21 @@ describe("what goes wrong at the card processor", () => {
     );
     await breakProcessor(system, {});
     await eventually(async () => (await kindsOf(placed.orderId)).includes("voided"), { timeoutMs: 60_000 });
+    expect(await kindsOf(placed.orderId)).toEqual(["voided"]);
+  });
+
+  vitestTest("a service that was away makes no work of orders that were cancelled meanwhile", async () => {
+    await system.services.get("inventory")?.kill();
+    const placed = await placeOrder(system.gatewayUrl, order);
+    await eventually(
+      async () => (await system.events.messages("ORDERS", `orders.cancelled.${placed.orderId}`)).length === 1,
+    );
+    await system.relaunch("inventory");
+    const reservation = `select status, lines from inventory.reservations where order_id = '${placed.orderId}'`;
+    const decided = await eventually(async () => (await ask(system, "inventory", reservation))[0]);
+    expect(decided).toEqual({ status: "released", lines: [] });
+    await eventually(async () => (await findJourney(system.events, placed.orderId))?.journey.isAtRest);
+    expect(await system.events.messages("INVENTORY", `inventory.*.${placed.orderId}`)).toEqual([]);
     expect(await kindsOf(placed.orderId)).toEqual(["voided"]);
   });
 });
