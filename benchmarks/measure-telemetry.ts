@@ -1,5 +1,5 @@
-// What telemetry costs: publishing and handling without an SDK, with one span in ten and with every span, metrics on, in a
-// process each, exported to a receiver that throws everything away.
+// What telemetry costs: publishing and handling without an SDK, with one span in ten and with every span, without metrics and
+// with them, in a process each, exported to a receiver that throws everything away.
 
 import { createServer } from "node:http";
 import { fileURLToPath } from "node:url";
@@ -17,24 +17,30 @@ interface Rates {
   readonly consume: number;
 }
 
+/** What is on beside nothing: traces alone, or with metrics. */
+type Mode = "without" | "tracesTenth" | "tracesAll" | "tenth" | "all";
+
 export interface TelemetryFigures {
   /** Events a second. */
-  readonly without: Rates;
-  readonly tenth: Rates;
-  readonly all: Rates;
-  /** Shares of the throughput that telemetry takes. */
-  readonly tenthCost: Rates;
-  readonly allCost: Rates;
+  readonly rates: Readonly<Record<Mode, Rates>>;
+  /** Shares of the throughput that each takes. */
+  readonly costs: Readonly<Record<Exclude<Mode, "without">, Rates>>;
 }
 
 const count = 60_000;
 const rounds = 3;
 const window = 1_024;
-const modes = {
+const oneInTen = { OTEL_TRACES_SAMPLER: "parentbased_traceidratio", OTEL_TRACES_SAMPLER_ARG: "0.1" };
+const every = { OTEL_TRACES_SAMPLER: "parentbased_always_on" };
+const tracesAlone = { OTEL_METRICS_EXPORTER: "none" };
+const settingsOf: Readonly<Record<Mode, Readonly<Record<string, string>>>> = {
   without: { OTEL_SDK_DISABLED: "true" },
-  tenth: { OTEL_TRACES_SAMPLER: "parentbased_traceidratio", OTEL_TRACES_SAMPLER_ARG: "0.1" },
-  all: { OTEL_TRACES_SAMPLER: "parentbased_always_on" },
-} as const;
+  tracesTenth: { ...oneInTen, ...tracesAlone },
+  tracesAll: { ...every, ...tracesAlone },
+  tenth: oneInTen,
+  all: every,
+};
+const modes = Object.keys(settingsOf) as readonly Mode[];
 
 export async function measureTelemetry(): Promise<TelemetryFigures> {
   await using server = await startNatsServer();
@@ -44,25 +50,29 @@ export async function measureTelemetry(): Promise<TelemetryFigures> {
   await new Promise<void>((resolve) => receiver.listen(0, "127.0.0.1", resolve));
   const address = receiver.address();
   const endpoint = `http://127.0.0.1:${typeof address === "object" ? address?.port : address}`;
-  const samples = { without: [] as Rates[], tenth: [] as Rates[], all: [] as Rates[] };
+  const samples = new Map<Mode, Rates[]>(modes.map((mode) => [mode, []]));
   for (let turn = 0; turn < rounds; turn++) {
-    for (const mode of ["without", "tenth", "all"] as const) {
-      const env = { ...process.env, ...modes[mode], OTEL_EXPORTER_OTLP_ENDPOINT: endpoint };
+    for (const mode of modes) {
+      const env = { ...process.env, ...settingsOf[mode], OTEL_EXPORTER_OTLP_ENDPOINT: endpoint };
       const output = await runScript(fileURLToPath(import.meta.url), [server.url, `${mode}-${turn}`], env);
-      samples[mode].push(JSON.parse(output) as Rates);
+      samples.get(mode)?.push(JSON.parse(output) as Rates);
     }
   }
   receiver.close();
-  const middle = (rates: readonly Rates[]): Rates => ({
-    publish: Math.round(median(rates.map(({ publish }) => publish))),
-    consume: Math.round(median(rates.map(({ consume }) => consume))),
+  const ofEach = <Value>(among: readonly Mode[], tell: (mode: Mode) => Value) =>
+    Object.fromEntries(among.map((mode) => [mode, tell(mode)])) as Record<Mode, Value>;
+  const rates = ofEach(modes, (mode) => {
+    const measured = samples.get(mode) ?? [];
+    return {
+      publish: Math.round(median(measured.map(({ publish }) => publish))),
+      consume: Math.round(median(measured.map(({ consume }) => consume))),
+    };
   });
-  const [without, tenth, all] = [middle(samples.without), middle(samples.tenth), middle(samples.all)];
-  const cost = (rates: Rates): Rates => ({
-    publish: round(1 - rates.publish / without.publish),
-    consume: round(1 - rates.consume / without.consume),
-  });
-  return { without, tenth, all, tenthCost: cost(tenth), allCost: cost(all) };
+  const costs = ofEach(modes.slice(1), (mode) => ({
+    publish: round(1 - rates[mode].publish / rates.without.publish),
+    consume: round(1 - rates[mode].consume / rates.without.consume),
+  }));
+  return { rates, costs };
 }
 
 if (import.meta.main) {
