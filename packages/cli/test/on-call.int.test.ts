@@ -147,7 +147,9 @@ describe("throughline dead-letters", () => {
       exitCodes.done,
       expect.stringContaining("1 of 1 redriven, 1 handled"),
     ]);
-    expect((await call("journey", "order-3")).out).not.toContain("dead letter");
+    const journey = await call("journey", "order-3");
+    expect(journey.out).not.toContain("dead letter");
+    expect(journey.out).toMatch(/· was handled by shipping-ship, redriven 2 times \(20\d\d-/);
     isBroken = true;
   });
 

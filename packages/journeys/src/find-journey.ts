@@ -44,7 +44,8 @@ async function gather(
   known: readonly StoredWireMessage[],
 ): Promise<Journey> {
   const links = await source.messages("JOURNEYS", `journeys.${encodeKey(correlationId)}.>`);
-  const keys = new Set([...known.flatMap(keyOf), ...links.flatMap(({ message }) => decodeLast(message.subject))]);
+  const [redriven = [], further = []] = [true, false].map((wanted) => links.filter((one) => isRedrive(one) === wanted));
+  const keys = new Set([...known.flatMap(keyOf), ...further.flatMap(keyOf)]);
   // A further key may be known and the one where it began not: it is in the id of the correlation's root.
   const isRooted = known.some(({ message }) => message.headers.get("ce-id") === correlationId);
   const root = isRooted ? undefined : await findById(source, contexts, correlationId);
@@ -52,11 +53,17 @@ async function gather(
     keys.add(key);
   }
   const perKey = await Promise.all([...keys].map((key) => source.eventsOfKey(contexts, key)));
-  const letters = await Promise.all(
-    [...keys].map((key) => source.messages("DEAD_LETTERS", `dead.*.*.*.*.${encodeKey(key)}`)),
-  );
-  const journey = buildJourney(correlationId, perKey.flat());
-  return await readProgress(source, journey, letters.flat());
+  const ofEachKey = async (stream: string, prefix: string) => {
+    const found = [...keys].map((key) => source.messages(stream, `${prefix}.*.*.*.*.${encodeKey(key)}`));
+    return (await Promise.all(found)).flat();
+  };
+  const [letters, queued] = await Promise.all([ofEachKey("DEAD_LETTERS", "dead"), ofEachKey("REDRIVES", "redrive")]);
+  return await readProgress(source, buildJourney(correlationId, perKey.flat()), { letters, queued, redriven });
+}
+
+/** `journeys.<correlation id>.redriven.<durable>.<event id>`, beside the notes of further keys. */
+function isRedrive({ message }: StoredWireMessage): boolean {
+  return message.subject.split(".").length > 4;
 }
 
 /**

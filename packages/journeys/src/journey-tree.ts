@@ -3,7 +3,7 @@
 import { findCriticalPath } from "./critical-path.ts";
 import { formatMs } from "./durations.ts";
 import type { Journey, JourneyEvent, JourneyNode } from "./journey.ts";
-import type { DeliveryProgress } from "./progress.ts";
+import type { DeliveryProgress, DeliveryState } from "./progress.ts";
 import type { JourneyAttempt } from "./spans.ts";
 
 export interface TreeOptions {
@@ -51,7 +51,9 @@ export function formatJourneyTree(journey: Journey, { color = false, jaegerUrl }
   const lines = rows.flatMap(({ branch, indent, event }) => [
     formatRow(branch, event, width, serviceWidth, palette),
     ...event.attempts.flatMap((one) => formatAttempt(indent, one, palette)),
-    ...event.deliveries.filter(({ state }) => state !== "handled").map((one) => formatOpen(indent, one, palette)),
+    ...event.deliveries
+      .filter(({ state, redriven }) => state !== "handled" || redriven !== undefined)
+      .map((one) => formatOpen(indent, one, palette)),
   ]);
   const path = findCriticalPath(journey);
   const time = `${journey.events.length} events in ${formatMs(path.totalMs)}`;
@@ -68,6 +70,7 @@ function listTraces({ traceIds }: Journey, jaegerUrl: string | undefined): strin
 }
 
 const stateWords = {
+  handled: "was handled by",
   waiting: "waits for",
   "under-way": "is with",
   failing: "fails at",
@@ -92,15 +95,31 @@ function formatAttempt(
 
 function formatOpen(
   indent: string,
-  { durable, state, failures, error, deadLetter }: DeliveryProgress,
+  { durable, state, failures, error, deadLetter, redriven }: DeliveryProgress,
   palette: Palette,
 ) {
-  const words = state === "handled" ? "" : stateWords[state];
   const attempts = failures > 0 ? `, ${failures} failed attempt${failures === 1 ? "" : "s"}` : "";
   const why = error === undefined ? "" : `: ${error.name}: ${error.message}`;
   const letter = deadLetter === undefined ? "" : ` (#${deadLetter.sequence}, ${deadLetter.reason})`;
-  const paint = state === "dead" || state === "failing" ? palette.bad : palette.wait;
-  return `${palette.faint(indent)}${paint(`· ${words} ${durable}${letter}${attempts}${why}`)}`;
+  const again = redriven === undefined ? "" : `, redriven ${formatTimes(redriven.times)} (${redriven.time})`;
+  const paint = paintOf(state, palette);
+  return `${palette.faint(indent)}${paint(`· ${stateWords[state]} ${durable}${letter}${again}${attempts}${why}`)}`;
+}
+
+function paintOf(state: DeliveryState, palette: Palette): Paint {
+  switch (state) {
+    case "dead":
+    case "failing":
+      return palette.bad;
+    case "handled":
+      return palette.faint;
+    default:
+      return palette.wait;
+  }
+}
+
+function formatTimes(times: number): string {
+  return times === 1 ? "once" : `${times} times`;
 }
 
 interface Row {

@@ -2,6 +2,7 @@
 // written down with a name.
 
 import { type AnyEventContract, createEventId, ThroughlineError } from "@throughline/contracts";
+import { journeyStream } from "../publishing/journey-links.ts";
 import { type Logger, silentLogger } from "../telemetry/logger.ts";
 import type { Transport, TransportConnection } from "../transport.ts";
 import { Audit, type AuditRecord, auditStream } from "./audit.ts";
@@ -67,7 +68,10 @@ export async function openDeadLetters(options: DeadLettersOptions): Promise<Dead
   const { transport, operator, contracts = [], logger = silentLogger } = options;
   const connection = await transport.connect({ service: "throughline-operator", logger });
   try {
-    await connection.provision({ streams: [deadLetterStream, redriveStream, auditStream], subscriptions: [] });
+    await connection.provision({
+      streams: [deadLetterStream, redriveStream, auditStream, journeyStream],
+      subscriptions: [],
+    });
   } catch (error) {
     await connection.close();
     throw error;

@@ -3,6 +3,7 @@
 
 import { setTimeout as wait } from "node:timers/promises";
 import type { AnyEventContract } from "@throughline/contracts";
+import { noteRedrive } from "../publishing/journey-links.ts";
 import type { TransportConnection } from "../transport.ts";
 import { deadLetterStream } from "./dead-letter.ts";
 import { type DeadLetter, readDeadLetter } from "./letter.ts";
@@ -159,7 +160,8 @@ export class Redrive {
       { subject, headers, body: body ?? new Uint8Array() },
       { job: this.#job.job, service, subscription, letter: sequence, replays: replays + 1, storedAt },
     );
-    await this.#connection.publish(message);
+    const note = noteRedrive(letter, { job: this.#job.job, replays: replays + 1 });
+    await Promise.all([this.#connection.publish(message), note && this.#connection.publish(note)]);
     await this.#connection.stored.delete(deadLetterStream.name, sequence);
     this.#redriven++;
   }
