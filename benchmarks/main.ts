@@ -15,6 +15,7 @@ const measurements = {
   store: async () => (await import("./measure-store.ts")).measureStore(),
   telemetry: async () => (await import("./measure-telemetry.ts")).measureTelemetry(),
   journeys: async () => (await import("./measure-journeys.ts")).measureJourneys(),
+  images: async () => (await import("./measure-images.ts")).measureImages(),
   memory: async () => (await import("./measure-memory.ts")).measureMemory(),
   subscriptions: async () => (await import("./measure-subscriptions.ts")).measureSubscriptions(),
 } as const satisfies Record<string, () => Promise<object>>;

@@ -1,13 +1,13 @@
 // A service as an image: bundled, laid out as the smallest root file system that runs it, and packed.
 
 import { existsSync } from "node:fs";
-import { chown, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { chmod, chown, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type BaseFiles, nodePath, readBaseFiles, user } from "./base-files.ts";
 import { writeBillOfMaterials } from "./bill-of-materials.ts";
 import { bundleService, entryPath } from "./bundle.ts";
-import { byPath, foldersOf, type ImageFile } from "./image-file.ts";
+import { byPath, foldersOf, type ImageFile, modes } from "./image-file.ts";
 import { type Layer, packLayer } from "./layer.ts";
 import { packImage } from "./oci-archive.ts";
 
@@ -102,18 +102,21 @@ export async function buildImage(service: string, { content, layer }: ImageBase,
   };
 }
 
+/** Whatever the umask: another user is to read it. */
 async function layOut(folder: string, files: readonly ImageFile[]): Promise<void> {
   for (const inside of ["", ...foldersOf(files)]) {
-    await mkdir(join(folder, inside), { recursive: true, mode: 0o755 });
+    await mkdir(join(folder, inside), { recursive: true });
+    await chmod(join(folder, inside), modes.folder);
   }
   for (const { path, content, isExecutable } of files) {
-    await writeFile(join(folder, path), content, { mode: isExecutable ? 0o755 : 0o644 });
+    await writeFile(join(folder, path), content);
+    await chmod(join(folder, path), isExecutable ? modes.executable : modes.file);
   }
 }
 
 /** Only root can give something away; whoever else lays out an image owns all of it. */
 async function makeFolderOf(owner: number, folder: string): Promise<void> {
-  await mkdir(folder, { mode: 0o700 });
+  await mkdir(folder, { mode: modes.private });
   if (process.getuid?.() === 0) {
     await chown(folder, owner, owner);
   }

@@ -14,6 +14,9 @@ export interface ImageFolder {
   readonly owner: number;
 }
 
+/** Who may do what: everybody reads, nobody but root writes, but for folders that are somebody's own. */
+export const modes = { folder: 0o755, executable: 0o755, file: 0o644, private: 0o700 } as const;
+
 export function textFile(path: string, lines: readonly string[]): ImageFile {
   return { path, content: new TextEncoder().encode(lines.map((line) => `${line}\n`).join("")) };
 }

@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { promisify } from "node:util";
 import { constants, gzip } from "node:zlib";
 import { packTar } from "modern-tar";
-import { byPath, foldersOf, type ImageFile, type ImageFolder } from "./image-file.ts";
+import { byPath, foldersOf, type ImageFile, type ImageFolder, modes } from "./image-file.ts";
 
 export interface Layer {
   readonly compressed: Uint8Array;
@@ -17,7 +17,6 @@ export interface Layer {
 
 export const beginningOfTime: Date = new Date(0);
 const root = { uid: 0, gid: 0, uname: "root", gname: "root", mtime: beginningOfTime };
-const modes = { folder: 0o755, executable: 0o755, file: 0o644, private: 0o700 } as const;
 
 export interface LayerContent {
   readonly files: readonly ImageFile[];

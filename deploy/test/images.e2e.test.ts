@@ -18,9 +18,9 @@ import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test as vitestTest } from "vitest";
 import { nodePath, readBaseFiles } from "../image/base-files.ts";
 import { type BuiltImage, buildImage, type ImageBase, prepareBase } from "../image/build-image.ts";
+import { Container, canRunImages } from "../image/container.ts";
 import { packLayer } from "../image/layer.ts";
 import { builtServices, readComposeFile } from "./compose-file.ts";
-import { Container, canRunImages } from "./run-image.ts";
 
 const compose = readComposeFile();
 const names = builtServices(compose).map(([name]) => name);
