@@ -3,7 +3,7 @@
 
 import { runCommandLine } from "@throughline/cli";
 import { defineService, run, silentLogger } from "@throughline/core";
-import type { Journey } from "@throughline/journeys";
+import { findJourney, type Journey } from "@throughline/journeys";
 import { nats } from "@throughline/nats";
 import { type NatsServer, startNatsServer } from "@throughline/servers";
 import { startTelemetry } from "@throughline/telemetry";
@@ -52,7 +52,10 @@ beforeAll(async () => {
   });
   await breakProcessor(system, { outage: "refuse" });
   placed = await placeOrder(system.gatewayUrl, order);
-  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  await eventually(async () => {
+    const found = await findJourney(system.events, placed.orderId);
+    return found?.journey.events.some(({ deliveries }) => deliveries.some(({ state }) => state === "failing"));
+  });
   await breakProcessor(system, {});
   await typesOf(system, placed, 60_000);
   await eventually(async () => (await system.events.messages("DEAD_LETTERS", "dead.auditor.>")).length === 1);
