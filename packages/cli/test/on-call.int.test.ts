@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { connect } from "@nats-io/transport-node";
 import { exitCodes } from "@throughline/cli";
 import { defineEvent } from "@throughline/contracts";
-import { defineService, type RunningService, run, silentLogger } from "@throughline/core";
+import { defineService, openDeadLetters, type RunningService, run, silentLogger } from "@throughline/core";
 import { nats } from "@throughline/nats";
 import { type NatsServer, startNatsServer } from "@throughline/servers";
 import { eventually } from "@throughline/testing";
@@ -30,6 +30,7 @@ const Reminded = defineEvent("bills.reminded", { key: (bill: { customerId: strin
 let server: NatsServer;
 let shop: RunningService<typeof Placed>;
 let billing: RunningService<typeof Billed | typeof Reminded>;
+let shipping: RunningService;
 const running: { stop(): Promise<void> }[] = [];
 let isBroken = true;
 
@@ -42,23 +43,28 @@ beforeAll(async () => {
     await context.publish(Billed, { customerId });
   });
   billing = await run(bills, settings);
+  const stopped = await run(
+    defineService("archive").on(Billed, { name: "keep" }, () => undefined),
+    settings,
+  );
+  await stopped.stop();
+  shipping = await startShipping();
+  running.push(shop, billing);
+});
+afterAll(async () => {
+  await Promise.all([...running, shipping].map((service) => service.stop()));
+  await server[Symbol.asyncDispose]();
+});
+
+function startShipping(): Promise<RunningService> {
   const shipping = defineService("shipping");
   shipping.on(Placed, { name: "ship", policy: { retry: { attempts: 2, initialDelayMs: 1 } } }, () => {
     if (isBroken) {
       throw new RangeError("the ship is full");
     }
   });
-  const stopped = await run(
-    defineService("archive").on(Billed, { name: "keep" }, () => undefined),
-    settings,
-  );
-  await stopped.stop();
-  running.push(shop, billing, await run(shipping, settings));
-});
-afterAll(async () => {
-  await Promise.all(running.map((service) => service.stop()));
-  await server[Symbol.asyncDispose]();
-});
+  return run(shipping, { transport: nats({ servers: server.url }), logger: silentLogger, signals: false });
+}
 
 const call = (...args: string[]) => runCommand(...args, "--nats", server.url);
 
@@ -150,6 +156,21 @@ describe("throughline dead-letters", () => {
     const journey = await call("journey", "order-3");
     expect(journey.out).not.toContain("dead letter");
     expect(journey.out).toMatch(/· was handled by shipping-ship, redriven 2 times \(20\d\d-/);
+    isBroken = true;
+  });
+
+  test("what is redriven and not handled yet waits in line, and the journey says so", async () => {
+    await placeOrder("order-queued");
+    await shipping.stop();
+    const transport = nats({ servers: server.url });
+    await using letters = await openDeadLetters({ transport, operator: "a test", contracts: [Placed] });
+    const report = await letters.redrive({ key: "order-queued" }, { batchTimeoutMs: 200 });
+    expect(report).toMatchObject({ state: "waiting", redriven: 1 });
+    const journey = async () => (await call("journey", "order-queued")).out;
+    expect(await journey()).toMatch(/· waits for shipping-ship, redriven once \(20\d\d-/);
+    isBroken = false;
+    shipping = await startShipping();
+    await eventually(async () => (await journey()).includes("· was handled by shipping-ship, redriven once"));
     isBroken = true;
   });
 

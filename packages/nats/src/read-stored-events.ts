@@ -83,7 +83,8 @@ export async function openStoredEvents(servers: string): Promise<StoredEventsRea
       );
       return perStream.flat();
     },
-    messages: (stream, subject) => collect(stored.read(stream, subject)),
+    messages: (stream, subject) =>
+      stream === redriveStream.name ? stored.newestOfEach(stream, subject) : collect(stored.read(stream, subject)),
     eventsSince: (context, timeMs) => stored.readSince(streamOfContext(context), timeMs),
     async consumers(context) {
       const consumers = await listPages<ConsumerInfo>(api, `CONSUMER.LIST.${streamOfContext(context)}`, "consumers");

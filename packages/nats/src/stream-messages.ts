@@ -137,21 +137,36 @@ export class StreamMessages implements StoredMessages {
     throw requestFailed(request, answer.error);
   }
 
-  async get(stream: string, sequence: number): Promise<StoredWireMessage | undefined> {
+  get(stream: string, sequence: number): Promise<StoredWireMessage | undefined> {
+    return this.#get(stream, { seq: sequence });
+  }
+
+  /** The newest message on each subject that matches. Without a reader: a queue allows none beside those who empty it. */
+  async newestOfEach(stream: string, subject: string): Promise<StoredWireMessage[]> {
+    const info = await this.#info(stream, { subjects_filter: subject });
+    const subjects = Object.keys(info?.state.subjects ?? {});
+    const newest = await Promise.all(subjects.map((one) => this.#get(stream, { last_by_subj: one })));
+    return newest.filter((message) => message !== undefined);
+  }
+
+  async #get(
+    stream: string,
+    wanted: { seq: number } | { last_by_subj: string },
+  ): Promise<StoredWireMessage | undefined> {
     const request = `STREAM.MSG.GET.${stream}`;
-    const answer = await this.#api.request<StoredMessage>(request, { seq: sequence });
+    const answer = await this.#api.request<StoredMessage>(request, wanted);
     if (!answer.ok) {
       if (isGone(answer.error.err_code)) {
         return undefined;
       }
       throw requestFailed(request, answer.error);
     }
-    const { subject, hdrs, data, time } = answer.result.message;
+    const { subject, seq, hdrs, data, time } = answer.result.message;
     const { headers, ...problem } = readHeaders(hdrs === undefined ? undefined : Buffer.from(hdrs, "base64"));
     return {
       message: { subject, headers, body: Buffer.from(data ?? "", "base64") },
       ...problem,
-      storedAt: { stream, sequence, timeMs: Date.parse(time) },
+      storedAt: { stream, sequence: seq, timeMs: Date.parse(time) },
     };
   }
 

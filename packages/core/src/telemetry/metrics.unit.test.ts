@@ -17,6 +17,7 @@ import { ExpectedError, PermanentError } from "../policies/failure-kind.ts";
 import { run } from "../run-service.ts";
 import { defineService } from "../service.ts";
 import { silentLogger } from "./logger.ts";
+import { ProcessMetrics } from "./operation-metrics.ts";
 import { metricNames, spanEventNames } from "./telemetry-names.ts";
 
 const Made = defineEvent("items.made", { key: (item: { key: string }) => item.key }).version(
@@ -84,4 +85,31 @@ test("retries, dead letters, drops and expected ends are counted, and the circui
   expect(events()).toContain(spanEventNames.circuitOpened);
   isDown = false;
   await eventually(async () => (await stateOf()) === 0);
+});
+
+test("whoever does the same in one process counts together; failures count apart, and what is invented without end as one", async () => {
+  const peer = { system: "memory", version: "1" } as const;
+  const [one, other] = [new ProcessMetrics(peer, "shop-count"), new ProcessMetrics(peer, "shop-count")];
+  one.processed("items.made", 5);
+  other.processed("items.made", 7);
+  other.processed("items.made", 7, "TypeError");
+  const countsOf = async (durable: string) => {
+    const series = (await valuesOf(metricNames.consumed)) as { value: number; attributes: Record<string, string> }[];
+    const ofDurable = series.filter(({ attributes }) => attributes["messaging.consumer.group.name"] === durable);
+    return ofDurable.map(({ value, attributes }) => [attributes["error.type"], value]);
+  };
+  expect(await countsOf("shop-count")).toEqual([
+    [undefined, 2],
+    ["TypeError", 1],
+  ]);
+  expect((await valuesOf(metricNames.processDuration)).length).toBeGreaterThan(1);
+  const inventive = new ProcessMetrics(peer, "shop-inventive");
+  for (let number = 0; number < 3_000; number++) {
+    inventive.processed("items.made", 1, `Error${number}`);
+  }
+  const all = (await valuesOf(metricNames.consumed)) as { value: number; attributes: Record<string, unknown> }[];
+  const overflow = all.find(({ attributes }) => attributes["otel.metric.overflow"] === true);
+  expect(overflow?.value).toBeGreaterThan(1_900);
+  const counted = all.reduce((sum, { value }) => sum + value, 0);
+  expect(counted).toBeGreaterThanOrEqual(3_003);
 });
