@@ -54,7 +54,11 @@ export async function measureTelemetry(): Promise<TelemetryFigures> {
   for (let turn = 0; turn < rounds; turn++) {
     for (const mode of modes) {
       const env = { ...process.env, ...settingsOf[mode], OTEL_EXPORTER_OTLP_ENDPOINT: endpoint };
-      const output = await runScript(fileURLToPath(import.meta.url), [server.url, `${mode}-${turn}`], env);
+      const output = await runScript(
+        fileURLToPath(import.meta.url),
+        [server.url, `${mode.toLowerCase()}-${turn}`],
+        env,
+      );
       samples.get(mode)?.push(JSON.parse(output) as Rates);
     }
   }
