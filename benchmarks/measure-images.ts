@@ -6,10 +6,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { startNatsServer, startPostgres } from "@throughline/servers";
-import { nodePath } from "../deploy/image/base-files.ts";
 import { buildImage, prepareBase } from "../deploy/image/build-image.ts";
 import { entryPath } from "../deploy/image/bundle.ts";
 import { Container, canRunImages } from "../deploy/image/container.ts";
+import { nodePath, userAndGroup } from "../deploy/image/runtime-files.ts";
 import { median, round } from "./statistics.ts";
 
 export interface ImageFigures {
@@ -38,10 +38,9 @@ export async function measureImages(): Promise<ImageFigures | { readonly skipped
   await using postgres = await startPostgres();
   const env = { NATS_URL: nats.url, DATABASE_URL: await postgres.database(service), NODE_ENV: "production" };
   const image = await buildImage(service, await prepareBase(folder), folder);
-  const start = (...args: readonly string[]) =>
-    new Container({ root: image.rootFolder, user: "65532:65532", command: [`/${nodePath}`, ...args], env });
-  const measure = async (...args: readonly string[]) => {
-    const container = start(...args);
+  const measure = async (...args: readonly string[]): Promise<Sample> => {
+    const command = [`/${nodePath}`, ...args];
+    const container = new Container({ root: image.rootFolder, user: userAndGroup, command, env });
     const readyMs = await container.ready();
     await wait(idleMs);
     const residentBytes = await container.residentBytes();

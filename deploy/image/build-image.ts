@@ -4,12 +4,12 @@ import { existsSync } from "node:fs";
 import { chmod, chown, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type BaseFiles, nodePath, readBaseFiles, user } from "./base-files.ts";
 import { writeBillOfMaterials } from "./bill-of-materials.ts";
 import { bundleService, entryPath } from "./bundle.ts";
 import { byPath, foldersOf, type ImageFile, modes } from "./image-file.ts";
 import { type Layer, packLayer } from "./layer.ts";
 import { packImage } from "./oci-archive.ts";
+import { nodePath, type RuntimeFiles, readRuntimeFiles, userAndGroup } from "./runtime-files.ts";
 
 export interface BuiltImage {
   readonly service: string;
@@ -31,7 +31,7 @@ export interface BuiltImage {
 
 /** What the images of all services have in common. */
 export interface ImageBase {
-  readonly content: BaseFiles;
+  readonly content: RuntimeFiles;
   readonly layer: Layer;
 }
 
@@ -53,7 +53,7 @@ export async function prepareBase(folder: string): Promise<ImageBase> {
     throw new Error(`An image is made of this machine's Node, and runs on Linux.
 Fix: docker build -f deploy/Dockerfile --build-arg SERVICE=<service> .`);
   }
-  const content = await readBaseFiles();
+  const content = await readRuntimeFiles();
   const layers = join(folder, "layers");
   return { content, layer: await packLayer(content, (diffId, compress) => keep(layers, diffId, compress)) };
 }
@@ -65,7 +65,7 @@ export async function buildImage(service: string, { content, layer }: ImageBase,
   const image = await packImage(layers, {
     name: `throughline/${service}:latest`,
     entrypoint: [`/${nodePath}`, `/${entryPath}`],
-    user: `${user.id}:${user.id}`,
+    user: userAndGroup,
     workingFolder: `/${dirname(entryPath)}`,
     env: ["NODE_ENV=production"],
     labels: { "org.opencontainers.image.title": service, "org.opencontainers.image.licenses": "Apache-2.0" },

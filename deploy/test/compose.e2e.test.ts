@@ -7,9 +7,9 @@ import { dirname, join } from "node:path";
 import { Ajv } from "ajv";
 import addFormats from "ajv-formats";
 import { describe, expect, test } from "vitest";
-import { dataPath, nodePath, user } from "../image/base-files.ts";
 import { listServices } from "../image/build-image.ts";
 import { bundleService, entryPath } from "../image/bundle.ts";
+import { dataPath, nodePath, userAndGroup } from "../image/runtime-files.ts";
 import { builtServices, readComposeFile, readRootFile } from "./compose-file.ts";
 import { findSettingsRead } from "./settings-read.ts";
 
@@ -97,8 +97,8 @@ describe("the Dockerfile", () => {
     expect(last).toEqual([
       "FROM scratch",
       "COPY --from=build /root-file-system/ /",
-      `COPY --from=build --chown=${user.id}:${user.id} /root-file-system/${dataPath}/ /${dataPath}/`,
-      `USER ${user.id}:${user.id}`,
+      `COPY --from=build --chown=${userAndGroup} /root-file-system/${dataPath}/ /${dataPath}/`,
+      `USER ${userAndGroup}`,
       `WORKDIR /${dirname(entryPath)}`,
       "ENV NODE_ENV=production",
       "STOPSIGNAL SIGTERM",

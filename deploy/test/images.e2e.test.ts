@@ -16,10 +16,10 @@ import {
 import { eventually, type OtlpSink, startOtlpSink } from "@throughline/testing";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test as vitestTest } from "vitest";
-import { nodePath, readBaseFiles } from "../image/base-files.ts";
 import { type BuiltImage, buildImage, type ImageBase, prepareBase } from "../image/build-image.ts";
 import { Container, canRunImages } from "../image/container.ts";
 import { packLayer } from "../image/layer.ts";
+import { nodePath, readRuntimeFiles } from "../image/runtime-files.ts";
 import { builtServices, readComposeFile } from "./compose-file.ts";
 
 const compose = readComposeFile();
@@ -57,7 +57,7 @@ describe("an image", () => {
     "is the same, byte for byte, when it is built again",
     async () => {
       const again = await mkdtemp(join(tmpdir(), "throughline-again-"));
-      const content = await readBaseFiles();
+      const content = await readRuntimeFiles();
       const layer = await packLayer(content, async (diffId) => {
         expect(diffId).toBe(base.layer.diffId);
         return base.layer.compressed;

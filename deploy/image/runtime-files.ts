@@ -10,7 +10,7 @@ import { promisify } from "node:util";
 import { type ImageFile, type ImageFolder, textFile } from "./image-file.ts";
 import { findSharedLibraries } from "./shared-libraries.ts";
 
-export interface BaseFiles {
+export interface RuntimeFiles {
   readonly files: readonly ImageFile[];
   readonly folders: readonly ImageFolder[];
   readonly libraries: readonly string[];
@@ -18,11 +18,13 @@ export interface BaseFiles {
 
 /** Nobody on the machine that runs the image. */
 export const user = { name: "service", id: 65_532 } as const;
+/** As images and `chroot` name it. */
+export const userAndGroup: string = `${user.id}:${user.id}`;
 export const nodePath = "bin/node";
 /** Where a volume goes, for a service that keeps files. */
 export const dataPath = "data";
 
-export async function readBaseFiles(node: string = process.execPath): Promise<BaseFiles> {
+export async function readRuntimeFiles(node: string = process.execPath): Promise<RuntimeFiles> {
   const libraries = await findSharedLibraries(node);
   const executable = (path: string, content: Uint8Array): ImageFile => ({ path, content, isExecutable: true });
   const files = [
