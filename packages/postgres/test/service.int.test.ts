@@ -7,10 +7,9 @@ import { nats, openStoredEvents } from "@throughline/nats";
 import { postgres } from "@throughline/postgres";
 import { type NatsServer, type PostgresServer, startNatsServer, startPostgres } from "@throughline/servers";
 import { eventually } from "@throughline/testing";
-import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
-import { query } from "./test-database.ts";
+import { openPool, query } from "./test-database.ts";
 
 const key = (order: { id: string }) => order.id;
 const Placed = defineEvent("orders.placed", { key }).version(1, z.object({ id: z.string() }));
@@ -94,8 +93,7 @@ describe("a service with a store", () => {
 
   test("keeps what it published while the broker is away, and publishes it when it is back", async () => {
     const shop = defineService("shop", { publishes: [Placed] });
-    const pool = new pg.Pool({ connectionString: url, max: 4 });
-    pool.on("error", () => undefined);
+    const pool = openPool(url, 4);
     const running = await run(shop, { ...options(), store: postgres({ pool, schema: "shop" }) });
     await broker.stop();
     await running.transaction(async (tx) => {

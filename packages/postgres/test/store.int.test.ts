@@ -7,11 +7,10 @@ import { postgres } from "@throughline/postgres";
 import { eventually } from "@throughline/testing";
 import { drizzle } from "drizzle-orm/node-postgres";
 import { Kysely, PostgresDialect } from "kysely";
-import pg from "pg";
 import postgresJs from "postgres";
 import { expect, test as plainTest } from "vitest";
 import { clean } from "../src/retention.ts";
-import { message, onEachPostgres, openStore, query } from "./test-database.ts";
+import { message, onEachPostgres, openPool, openStore, query } from "./test-database.ts";
 
 const event = (eventId: string, changes: Partial<EventToHandle> = {}): EventToHandle => ({
   durable: "stock-reserve",
@@ -214,7 +213,7 @@ await onEachPostgres(({ create, test, server }) => {
     await query(url, "update throughline.outbox set sent_at = now() - interval '2 days' where position <= 5500");
     await query(url, "update throughline.outbox set sent_at = now() where position = 5501");
     await query(url, "update throughline.inbox set handled_at = now() - interval '8 days' where event_id = 'old'");
-    const pool = new pg.Pool({ connectionString: url, max: 2 });
+    const pool = openPool(url, 2);
     const dayMs = 86_400_000;
     const options = { schema: '"throughline"', logger: silentLogger, keepSentMs: dayMs, keepHandledMs: 7 * dayMs };
     expect(await clean({ ...options, pool: pool as never })).toBe(5_501);
@@ -261,7 +260,7 @@ await onEachPostgres(({ create, test, server }) => {
   test("writes to the outbox in a transaction of pg, postgres.js, Kysely and Drizzle", async () => {
     const url = await create();
     const { connection, published } = await openStore(postgres({ url }));
-    const pool = new pg.Pool({ connectionString: url, max: 2 });
+    const pool = openPool(url, 2);
     const client = await pool.connect();
     await client.query("begin");
     await connection.enqueue(client, [message("pg", 1)]);
@@ -270,7 +269,7 @@ await onEachPostgres(({ create, test, server }) => {
     const sql = postgresJs(url, { max: 1 });
     await sql.begin((tx) => connection.enqueue(tx, [message("postgres-js", 1)]));
     const kysely = new Kysely<object>({
-      dialect: new PostgresDialect({ pool: new pg.Pool({ connectionString: url, max: 1 }) }),
+      dialect: new PostgresDialect({ pool: openPool(url, 1) }),
     });
     await kysely.transaction().execute((tx) => connection.enqueue(tx, [message("kysely", 1)]));
     const db = drizzle(pool);

@@ -49,6 +49,13 @@ export async function query<Row = Record<string, unknown>>(
   }
 }
 
+/** A pool that survives the end of its server: it ends before its last connection has said goodbye. */
+export function openPool(connectionString: string, max: number): pg.Pool {
+  const pool = new pg.Pool({ connectionString, max });
+  pool.on("error", () => undefined);
+  return pool;
+}
+
 export function message(key: string, n: number): OutgoingMessage {
   return {
     subject: `items.made.${key}`,

@@ -32,6 +32,6 @@ async function createExporter(protocol: Protocol): Promise<SpanExporter> {
     const { OTLPTraceExporter } = await import("@opentelemetry/exporter-trace-otlp-http");
     return new OTLPTraceExporter();
   }
-  const { OTLPTraceExporter } = await import("@opentelemetry/exporter-trace-otlp-proto");
-  return new OTLPTraceExporter();
+  const { createProtobufExporter } = await import("./protobuf-exporter.ts");
+  return createProtobufExporter();
 }

@@ -61,7 +61,8 @@ export class RawPublisher implements AsyncDisposable {
   #read(text: string): void {
     this.#received = (this.#received + text).slice(-1_000);
     for (const line of text.split("\r\n")) {
-      if (line === "PING") {
+      // The last question may come after the goodbye.
+      if (line === "PING" && this.#socket.writable) {
         this.#socket.write("PONG\r\n");
       } else if (line === "PONG") {
         this.#pongs++;
