@@ -26,6 +26,13 @@ export class ProtobufWriter {
     return this.#bytes.subarray(0, this.#end);
   }
 
+  /** Fields that were written before. */
+  append(fields: Uint8Array): void {
+    this.#makeRoom(fields.length);
+    this.#bytes.set(fields, this.#end);
+    this.#end += fields.length;
+  }
+
   /** Begins a nested message; `endMessage` wants what this returns. */
   beginMessage(field: number): number {
     this.#writeTag(field, wireTypes.delimited);

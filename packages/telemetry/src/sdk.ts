@@ -38,7 +38,7 @@ export async function startSdk(service: string, env: NodeJS.ProcessEnv): Promise
   }
   if (traces !== undefined) {
     const { startTracing } = await import("./tracing-sdk.ts");
-    running.push(await startTracing(resource, traces, env));
+    running.push(startTracing(resource, traces, env));
   }
   let destination: LogDestination = standardOutput;
   if (logs !== undefined) {

@@ -126,6 +126,22 @@ test("speaks protobuf unless told otherwise, as the specification says", async (
   server.close();
 });
 
+test("a receiver that never answers costs no more than one time-out, and nothing else", async () => {
+  const server = createServer(() => undefined);
+  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+  const address = server.address();
+  const port = typeof address === "object" ? address?.port : 0;
+  const startedAt = performance.now();
+  await runProcess({
+    OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}`,
+    OTEL_EXPORTER_OTLP_TIMEOUT: "700",
+    ...{ OTEL_METRICS_EXPORTER: "none", OTEL_LOGS_EXPORTER: "none", BURST: "9999" },
+  });
+  expect(performance.now() - startedAt).toBeLessThan(700 * 5);
+  server.closeAllConnections();
+  server.close();
+});
+
 test("stays off without an endpoint, and when it is switched off", async () => {
   expect(await runProcess({})).toMatchObject({ enabled: false });
   const endpoint = { OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:9" };

@@ -1,13 +1,16 @@
-// Spans as the protobuf of OTLP. The exporter's own serializer walks each string twice and takes 9 to 15 µs for a span of
-// ours, more than publishing its event; this one writes the same bytes in a fraction of that.
+// Spans as the protobuf of OTLP, written one by one as they end. OpenTelemetry's serializer walks each string twice and takes
+// 9 to 15 µs for a span of ours; this one writes the same bytes in 2.
 // @see https://github.com/open-telemetry/opentelemetry-proto/blob/main/opentelemetry/proto/trace/v1/trace.proto
 
 import type { Attributes, AttributeValue, HrTime, Link, SpanContext } from "@opentelemetry/api";
+import type { InstrumentationScope } from "@opentelemetry/core";
+import type { Resource } from "@opentelemetry/resources";
 import type { ReadableSpan, TimedEvent } from "@opentelemetry/sdk-trace-base";
 import { AttributeCache } from "./attribute-cache.ts";
 import { ProtobufWriter } from "./protobuf-writer.ts";
 
-const slack = 16 * 1_024;
+/** Room for what stands around the spans. */
+const framing = 4 * 1_024;
 const largestRoom = 4 * 1_024 * 1_024;
 const nanosecondsPerSecond = 1_000_000_000;
 const [bits16, bits32] = [2 ** 16, 2 ** 32];
@@ -19,38 +22,61 @@ const cache = new AttributeCache((key, value) => {
   writeAttribute(writer, key, value);
   return writer.finish().slice();
 });
-/** Batches are much alike: the next one is given the room that the last one took. */
-let usualBytes = 0;
 
-/** An ExportTraceServiceRequest. */
-export function encodeSpans(spans: readonly ReadableSpan[]): Uint8Array {
-  const writer = new ProtobufWriter(usualBytes);
-  for (const [resource, ofResource] of Map.groupBy(spans, (span) => span.resource)) {
+/** An ExportTraceServiceRequest in the making; its spans are of one resource. */
+export class EncodedSpans {
+  /** Batches are much alike: the next one is given the room that the last one took. */
+  static #usualRoom = 0;
+  /** The spans of each scope, as they stand in its ScopeSpans. */
+  readonly #scopes = new Map<InstrumentationScope, ProtobufWriter>();
+  #resource: Resource | undefined;
+  #size = 0;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  add(span: ReadableSpan): void {
+    this.#resource ??= span.resource;
+    let writer = this.#scopes.get(span.instrumentationScope);
+    if (writer === undefined) {
+      writer = new ProtobufWriter(this.#scopes.size === 0 ? EncodedSpans.#usualRoom : 0);
+      this.#scopes.set(span.instrumentationScope, writer);
+    }
+    writeSpan(writer, span);
+    this.#size++;
+  }
+
+  finish(): Uint8Array {
+    const scopes = [...this.#scopes].map(([scope, writer]) => ({ scope, spans: writer.finish() }));
+    const room = scopes.reduce((total, { spans }) => total + spans.length, framing);
+    EncodedSpans.#usualRoom = Math.min(room, largestRoom);
+    const writer = new ProtobufWriter(room);
+    if (this.#resource === undefined) {
+      return writer.finish();
+    }
     const resourceSpans = writer.beginMessage(1);
-    const described = writer.beginMessage(1);
-    writeAttributes(writer, 1, resource.attributes);
+    const resource = writer.beginMessage(1);
+    writeAttributes(writer, 1, this.#resource.attributes);
     writer.writeInteger(2, 0);
-    writer.endMessage(described);
-    for (const [scope, ofScope] of Map.groupBy(ofResource, (span) => span.instrumentationScope)) {
+    writer.endMessage(resource);
+    for (const { scope, spans } of scopes) {
       const scopeSpans = writer.beginMessage(2);
       const named = writer.beginMessage(1);
       writer.writeString(1, scope.name);
       writeText(writer, 2, scope.version);
       writer.endMessage(named);
-      for (const span of ofScope) {
-        writeSpan(writer, span);
-      }
+      writer.append(spans);
       writeText(writer, 3, scope.schemaUrl);
       writer.endMessage(scopeSpans);
     }
-    writeText(writer, 3, resource.schemaUrl);
+    writeText(writer, 3, this.#resource.schemaUrl);
     writer.endMessage(resourceSpans);
+    return writer.finish();
   }
-  const bytes = writer.finish();
-  usualBytes = Math.min(bytes.length + slack, largestRoom);
-  return bytes;
 }
 
+/** A span of a ScopeSpans. */
 function writeSpan(writer: ProtobufWriter, span: ReadableSpan): void {
   const message = writer.beginMessage(2);
   const context = span.spanContext();
