@@ -17,7 +17,7 @@ export default defineConfig({
   test: {
     pool: "forks",
     execArgv: ["--conditions=throughline-source"],
-    reporters: process.env["CI"] ? ["default"] : ["default"],
+    reporters: ["default"],
     projects: [
       { ...shared, test: { name: "unit", include: ["packages/*/src/**/*.unit.test.ts", "scripts/**/*.unit.test.ts"] } },
       {
