@@ -14,13 +14,14 @@ import type {
   TransportOptions,
 } from "@throughline/core";
 import { ConfirmedPublisher } from "./confirmed-publisher.ts";
+import type { ConsumerPolicy } from "./consumer-recovery.ts";
 import { advisoryStream, watchExhausted } from "./exhausted-deliveries.ts";
 import { JetStreamApi } from "./jetstream-api.ts";
 import { NatsService } from "./nats-service.ts";
 import { followStatus, openConnection } from "./open-connection.ts";
 import { partitionTopology, provisionPartitions, takeOverPartition, unwrapPartition } from "./partition-queue.ts";
 import { provisionConsumer, provisionStream, type StreamOptions } from "./provisioning.ts";
-import { type ConsumerPolicy, PullConsumption } from "./pull-consumption.ts";
+import { PullConsumption } from "./pull-consumption.ts";
 import { sendRequest } from "./request-reply.ts";
 import { type ServerFeature, ServerFeatures } from "./server-features.ts";
 import { StoredAttempts } from "./stored-attempts.ts";

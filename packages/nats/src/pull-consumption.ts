@@ -4,15 +4,10 @@
 
 import type { Msg, Subscription } from "@nats-io/nats-core";
 import { createInbox } from "@nats-io/nats-core";
-import type {
-  Consumption,
-  ConsumptionHealth,
-  ConsumptionListener,
-  Logger,
-  SubscriptionTopology,
-} from "@throughline/core";
+import type { Consumption, ConsumptionHealth, ConsumptionListener } from "@throughline/core";
 import { parseAckReply } from "./ack-reply.ts";
 import type { ConsumerFinding } from "./consumer-assessment.ts";
+import { ConsumerRecovery, type RecoveryParts } from "./consumer-recovery.ts";
 import { ConsumerWatch } from "./consumer-watch.ts";
 import { decodeHeaderBlock, type HeaderBlock } from "./header-block.ts";
 import type { JetStreamApi } from "./jetstream-api.ts";
@@ -20,35 +15,13 @@ import { type AnswerParts, JetStreamDelivery } from "./jetstream-delivery.ts";
 import { rawHeaderBlock, replyOf } from "./raw-message.ts";
 import { waitAtMost } from "./wait-at-most.ts";
 
-/** What a service does about changes that others make to its durable consumers while it runs. */
-export interface ConsumerPolicy {
-  /**
-   * `"recreate"` (default): made again where it was, so that nothing settled comes again and nothing is missed.
-   * `"report"`: left as it is; health says so.
-   */
-  readonly whenDeleted?: "recreate" | "report";
-  /**
-   * `"wait"` (default): somebody had a reason; health says so. `"resume"`: the pause is lifted, also that of a circuit
-   * breaker with scope "fleet".
-   */
-  readonly whenPaused?: "wait" | "resume";
-}
-
-export interface PullParts extends AnswerParts {
+export interface PullParts extends AnswerParts, RecoveryParts {
   readonly api: JetStreamApi;
   readonly inboxPrefix: string;
-  readonly subscription: SubscriptionTopology;
-  readonly logger: Logger;
   readonly listener: ConsumptionListener;
-  readonly policy: ConsumerPolicy;
   readonly onStop: () => void;
   /** While it is false, silence is no news: the reconnect restarts every pull. */
   readonly isConnected: () => boolean;
-  /**
-   * Brings stream and durable to what was declared; a durable that is gone begins behind `settledSequence`. "replay"
-   * when the stream is another one than before: nothing of it was settled.
-   */
-  readonly restore: (settledSequence: number) => Promise<"same" | "replay">;
 }
 
 const expiresMs = 10_000;
@@ -63,10 +36,6 @@ const staleRequestMs = 300;
 const nanosPerMs = 1_000_000;
 /** Greater than that of any message. */
 const noSequence = Number.MAX_SAFE_INTEGER;
-const firstPauseMs = 50;
-const maxPauseMs = 2_000;
-/** How much longer than the ack wait to wait for what is delivered again: the server's timers are not exact. */
-const orderSlackMs = 300;
 
 /** Statuses of the server; see ADR-13 of nats-architecture-and-design. */
 const status = { heartbeat: 100, noMessages: 404, expired: 408, noResponders: 503 } as const;
@@ -78,6 +47,7 @@ export class PullConsumption implements Consumption {
   #subscription: Subscription;
   readonly #silenceCheck: NodeJS.Timeout;
   readonly #watch: ConsumerWatch;
+  readonly #recovery: ConsumerRecovery;
   /** Deliveries that may still come. */
   #granted = 0;
   /** Part of `granted` that was asked for at the server and has not come. */
@@ -86,10 +56,6 @@ export class PullConsumption implements Consumption {
   #lastHeardMs = Date.now();
   #lastAskedMs = 0;
   #lastConsumerSequence = 0;
-  /** Set while nothing is asked for: a pause after a failure, a restoration, a wait for redeliveries. */
-  #recovery: { timer?: NodeJS.Timeout } | undefined;
-  #pauseMs = firstPauseMs;
-  #problem: string | undefined;
   #paused = false;
   #stopped = false;
 
@@ -104,8 +70,13 @@ export class PullConsumption implements Consumption {
       api: parts.api,
       subscription: parts.subscription,
       openRequest: () => (this.#requested > 0 ? this.#pulls : undefined),
-      isSteady: () => !this.#stopped && this.#recovery === undefined && parts.isConnected(),
+      isSteady: () => !this.#stopped && !this.#recovery.isUnderWay && parts.isConnected(),
       onFinding: (finding) => this.#onFinding(finding),
+    });
+    this.#recovery = new ConsumerRecovery(parts, this.#watch, {
+      onReplay: (problem) => this.#replay(problem),
+      onRenewed: () => this.#forgetNumbers(),
+      onOver: () => this.#pullIfWorthwhile(),
     });
   }
 
@@ -162,9 +133,8 @@ export class PullConsumption implements Consumption {
   health(): ConsumptionHealth {
     const { facts } = this.#watch;
     const lag = facts === undefined ? undefined : { lag: facts.num_pending };
-    return this.#problem === undefined
-      ? { pulling: !this.#stopped, ...lag }
-      : { pulling: false, problem: this.#problem, ...lag };
+    const { problem } = this.#recovery;
+    return problem === undefined ? { pulling: !this.#stopped, ...lag } : { pulling: false, problem, ...lag };
   }
 
   /** Leaves the inbox; what the server had sent until then still arrives and is handed on to be given back. */
@@ -175,7 +145,7 @@ export class PullConsumption implements Consumption {
     this.#stopped = true;
     this.#parts.onStop();
     clearInterval(this.#silenceCheck);
-    clearTimeout(this.#recovery?.timer);
+    this.#recovery.stop();
     this.#watch.stop();
     if (this.#parts.connection.isClosed()) {
       return;
@@ -186,7 +156,7 @@ export class PullConsumption implements Consumption {
   /** After a reconnect the old requests are gone: asks anew, in order only once nothing is on its way any more. */
   restart(): void {
     this.#requested = 0;
-    this.#resume(this.#beginRecovery());
+    this.#recovery.beginConnected();
   }
 
   #listen(): Subscription {
@@ -211,7 +181,7 @@ export class PullConsumption implements Consumption {
       missing <= 0 ||
       this.#stopped ||
       this.#paused ||
-      this.#recovery !== undefined ||
+      this.#recovery.isUnderWay ||
       (this.#requested > 0 && missing < this.#requested)
     ) {
       return;
@@ -246,7 +216,7 @@ export class PullConsumption implements Consumption {
     }
     this.#granted = Math.max(0, this.#granted - 1);
     this.#requested = Math.max(0, this.#requested - 1);
-    this.#recovered();
+    this.#recovery.confirm();
     if (reply.consumerSequence < this.#lastConsumerSequence) {
       // Numbers of one consumer only ever grow: this is another one, or one that was set back.
       this.#replay("it was set back or made anew from outside");
@@ -258,9 +228,9 @@ export class PullConsumption implements Consumption {
 
   #onStatus({ status: code, description, headers }: HeaderBlock): void {
     if (code === status.heartbeat) {
-      this.#recoveredUnlessPaused();
+      this.#confirmUnlessPaused();
     } else if (code === status.expired || code === status.noMessages) {
-      this.#recoveredUnlessPaused();
+      this.#confirmUnlessPaused();
       const unfilled = Number(headers.get("nats-pending-messages") ?? this.#requested);
       this.#requested = Math.max(0, this.#requested - unfilled);
       this.#pullIfWorthwhile();
@@ -271,7 +241,7 @@ export class PullConsumption implements Consumption {
 
   #checkSilence(): void {
     const silent = this.#requested > 0 && Date.now() - this.#lastHeardMs > silenceMs;
-    if (silent && this.#recovery === undefined && this.#parts.isConnected()) {
+    if (silent && !this.#recovery.isUnderWay && this.#parts.isConnected()) {
       this.#interrupt("no heartbeat");
     }
   }
@@ -280,7 +250,7 @@ export class PullConsumption implements Consumption {
     const { logger, subscription, policy, api } = this.#parts;
     if (finding.kind === "well") {
       if (this.#requested > 0) {
-        this.#recovered();
+        this.#recovery.confirm();
       }
       return;
     }
@@ -291,118 +261,32 @@ export class PullConsumption implements Consumption {
     } else if (finding.kind === "paused" && policy.whenPaused === "resume") {
       logger.warn({ durable: subscription.durable }, `${finding.problem}; resumed, as the policy says`);
       void api.request(`CONSUMER.PAUSE.${subscription.stream}.${subscription.durable}`).catch(() => undefined);
-    } else if (this.#problem !== finding.problem) {
-      this.#problem = finding.problem;
-      logger.warn({ durable: subscription.durable, problem: finding.problem }, "nothing is delivered");
+    } else {
+      this.#recovery.report(finding.problem);
     }
-  }
-
-  #recovered(): void {
-    if (this.#problem !== undefined) {
-      this.#parts.logger.info({ durable: this.#parts.subscription.durable }, "pulling again");
-      this.#problem = undefined;
-    }
-    this.#pauseMs = firstPauseMs;
   }
 
   /** A heartbeat says that the request waits at the server; a paused consumer sends it too. */
-  #recoveredUnlessPaused(): void {
+  #confirmUnlessPaused(): void {
     if (this.#watch.facts?.paused !== true) {
-      this.#recovered();
+      this.#recovery.confirm();
     }
   }
 
-  /** Whoever set the durable back, or made it anew, means the events to be handled again. */
   #replay(problem: string): void {
     const { logger, subscription, listener } = this.#parts;
     logger.warn({ durable: subscription.durable, problem }, "events will be delivered again");
-    this.#lastConsumerSequence = 0;
-    this.#watch.forget();
+    this.#forgetNumbers();
     listener.onReplay();
   }
 
-  /** Waits a little, makes sure that the consumer is there, and pulls anew. */
+  #forgetNumbers(): void {
+    this.#lastConsumerSequence = 0;
+    this.#watch.forget();
+  }
+
   #interrupt(problem: string): void {
     this.#requested = 0;
-    if (this.#stopped || this.#recovery !== undefined) {
-      return;
-    }
-    const { logger, subscription } = this.#parts;
-    this.#problem ??= problem;
-    logger.warn({ durable: subscription.durable, problem, pauseMs: this.#pauseMs }, "pulling was interrupted");
-    this.#restoreLater(this.#beginRecovery());
-  }
-
-  /** From here on a recovery that began earlier has no say any more. */
-  #beginRecovery(): { timer?: NodeJS.Timeout } {
-    clearTimeout(this.#recovery?.timer);
-    this.#recovery = {};
-    return this.#recovery;
-  }
-
-  #restoreLater(recovery: { timer?: NodeJS.Timeout }): void {
-    recovery.timer = setTimeout(() => void this.#restore(recovery), this.#pauseMs);
-    this.#pauseMs = Math.min(this.#pauseMs * 2, maxPauseMs);
-  }
-
-  async #restore(recovery: { timer?: NodeJS.Timeout }): Promise<void> {
-    const { logger, subscription, policy, restore } = this.#parts;
-    const settledSequence = this.#watch.facts?.ack_floor.stream_seq ?? 0;
-    const seen = await this.#watch.look();
-    const gone = seen?.finding.kind === "gone";
-    if (gone && policy.whenDeleted === "report") {
-      this.#problem = "the durable consumer was deleted from outside";
-      if (this.#recovery === recovery && !this.#stopped) {
-        this.#restoreLater(recovery);
-      }
-      return;
-    }
-    try {
-      const outcome = await restore(settledSequence);
-      if (outcome === "replay" || seen?.finding.kind === "replay") {
-        this.#replay("it was made anew");
-      } else if (gone) {
-        // Made anew by ourselves, behind what was settled: its numbers begin again, and nothing is meant to be repeated.
-        this.#lastConsumerSequence = 0;
-        this.#watch.forget();
-      }
-    } catch (error) {
-      logger.error({ err: error, durable: subscription.durable }, "the consumer could not be restored");
-    }
-    if (this.#recovery === recovery && !this.#stopped) {
-      this.#resume(recovery);
-    }
-  }
-
-  #resume(recovery: { timer?: NodeJS.Timeout }): void {
-    if (this.#parts.subscription.keepOrder) {
-      void this.#awaitRedeliveries(recovery);
-    } else {
-      this.#pullAgain(recovery);
-    }
-  }
-
-  #pullAgain(recovery: { timer?: NodeJS.Timeout }): void {
-    if (this.#recovery === recovery) {
-      clearTimeout(recovery.timer);
-      this.#recovery = undefined;
-      this.#pullIfWorthwhile();
-    }
-  }
-
-  /**
-   * What was on its way when the connection broke, or when a process died, comes again after the ack wait, and new events
-   * would overtake it. In order, so nothing is asked for until the server has it ready: it sends what is due again before
-   * anything new.
-   */
-  async #awaitRedeliveries(recovery: { timer?: NodeJS.Timeout }): Promise<void> {
-    const waitMs = this.#parts.subscription.ackWaitMs + orderSlackMs;
-    recovery.timer = setTimeout(() => this.#pullAgain(recovery), waitMs);
-    const seen = await this.#watch.look();
-    if (seen?.answer.ok === true && seen.answer.result.num_ack_pending === 0) {
-      this.#pullAgain(recovery);
-    } else if (this.#recovery === recovery) {
-      this.#problem ??= "waiting for what was on its way, to keep the order";
-    }
+    this.#recovery.begin(problem);
   }
 }
