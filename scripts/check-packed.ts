@@ -17,6 +17,7 @@ const exampleOutput: Readonly<Record<string, string>> = {
   "docs/guides/on-call.md": "bills.sent",
   "docs/guides/policies.md": "",
   "docs/guides/procedures.md": "unknown-sku unicorn",
+  "docs/guides/telemetry.md": '"msg":"packed"',
 };
 
 const outside = mkdtempSync(join(tmpdir(), "throughline-packed-"));

@@ -280,7 +280,8 @@ vitestTest("one trace over all five services arrives at an OTLP receiver", async
   const placed = await placeOrder(system.gatewayUrl, order);
   await typesOf(system, placed);
   // What is only looked at from time to time is gone once the service stops.
-  await eventually(() => sink.metrics.some(({ name }) => name === "throughline.outbox.waiting"));
+  const isTold = (wanted: string) => sink.metrics.some(({ name }) => name === wanted);
+  await eventually(() => isTold("throughline.outbox.waiting") && isTold("throughline.subscription.pending_acks"));
   await system[Symbol.asyncDispose]();
 
   const spans = sink.spans.filter(({ traceId }) => traceId === placed.traceId);
@@ -340,6 +341,9 @@ vitestTest("one trace over all five services arrives at an OTLP receiver", async
     "messaging.client.operation.duration",
     "messaging.client.sent.messages",
     "throughline.outbox.waiting",
+    "throughline.outbox.age",
+    "throughline.subscription.lag",
+    "throughline.subscription.pending_acks",
   ]) {
     expect(names).toContain(name);
   }

@@ -252,6 +252,8 @@ export interface ConsumptionHealth {
   readonly problem?: string;
   /** Events that are stored and not delivered yet, as of some seconds ago; absent until first known. */
   readonly lag?: number;
+  /** Events that were delivered, to any instance, and are not settled; known as the lag is. */
+  readonly pendingAcks?: number;
 }
 
 export interface TransportHealth {

@@ -132,9 +132,9 @@ export class PullConsumption implements Consumption {
 
   health(): ConsumptionHealth {
     const { facts } = this.#watch;
-    const lag = facts === undefined ? undefined : { lag: facts.num_pending };
+    const backlog = facts && { lag: facts.num_pending, pendingAcks: facts.num_ack_pending };
     const { problem } = this.#recovery;
-    return problem === undefined ? { pulling: !this.#stopped, ...lag } : { pulling: false, problem, ...lag };
+    return problem === undefined ? { pulling: !this.#stopped, ...backlog } : { pulling: false, problem, ...backlog };
   }
 
   /** Leaves the inbox; what the server had sent until then still arrives and is handed on to be given back. */

@@ -1,26 +1,27 @@
 // How much waits in the outbox, and for how long, for whoever collects metrics.
 
 import { metrics, type ObservableResult } from "@opentelemetry/api";
+import { metricNames } from "@throughline/core";
 import type { Backlog } from "./outbox-relay.ts";
 
 /** Returns how to end it. */
 export function measureBacklog(service: string, backlog: () => Backlog): () => void {
   const meter = metrics.getMeter("@throughline/postgres");
   const attributes = { "service.name": service };
-  const waiting = meter.createObservableGauge("throughline.outbox.waiting", {
+  const waiting = meter.createObservableGauge(metricNames.outboxWaiting, {
     description: "Events that have committed and are not published yet",
     unit: "{event}",
   });
-  const oldest = meter.createObservableGauge("throughline.outbox.oldest", {
+  const age = meter.createObservableGauge(metricNames.outboxAge, {
     description: "Age of the oldest event that waits",
-    unit: "ms",
+    unit: "s",
   });
   const observeWaiting = (result: ObservableResult) => result.observe(backlog().waiting, attributes);
-  const observeOldest = (result: ObservableResult) => result.observe(backlog().oldestMs, attributes);
+  const observeAge = (result: ObservableResult) => result.observe(backlog().oldestMs / 1_000, attributes);
   waiting.addCallback(observeWaiting);
-  oldest.addCallback(observeOldest);
+  age.addCallback(observeAge);
   return () => {
     waiting.removeCallback(observeWaiting);
-    oldest.removeCallback(observeOldest);
+    age.removeCallback(observeAge);
   };
 }

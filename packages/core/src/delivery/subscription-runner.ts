@@ -56,8 +56,8 @@ export class SubscriptionRunner implements Runner {
   readonly #isolation: Isolation;
   readonly #circuit: CircuitGate | undefined;
   #endSweep: () => void = () => undefined;
-  readonly #watchLag: () => () => void;
-  #endLag: () => void = () => undefined;
+  readonly #metrics: SubscriptionMetrics;
+  #endMeasuring: () => void = () => undefined;
   #draining = false;
   /** Set while somebody waits for something to come to rest. */
   #checkWaiting: (() => void) | undefined;
@@ -65,8 +65,8 @@ export class SubscriptionRunner implements Runner {
   constructor(parts: RunnerParts) {
     const { subscription, share = 1 } = parts;
     const concurrency = Math.ceil(subscription.concurrency / share);
-    const metrics = new SubscriptionMetrics(subscription.durable);
-    this.#watchLag = () => metrics.watchLag(() => this.#intake.health().lag);
+    const metrics = new SubscriptionMetrics(subscription.durable, parts.ownership?.fence.partition);
+    this.#metrics = metrics;
     this.#parts = parts;
     this.#notes = new AttemptNotes(parts);
     this.#lanes = new Lanes(concurrency);
@@ -127,7 +127,7 @@ export class SubscriptionRunner implements Runner {
       timeoutMs: subscription.policy.timeoutMs,
     });
     this.#intake.begin(consumption);
-    this.#endLag = this.#watchLag();
+    this.#endMeasuring = this.#metrics.watchBacklog(() => this.#intake.health());
   }
 
   health(): ConsumptionHealth {
@@ -175,7 +175,7 @@ export class SubscriptionRunner implements Runner {
       await giveBackIdle(late);
       await waitUntilIdle();
     }
-    this.#endLag();
+    this.#endMeasuring();
     this.#endSweep();
   }
 
@@ -187,7 +187,7 @@ export class SubscriptionRunner implements Runner {
     this.#draining = true;
     this.#circuit?.stop();
     this.#lanes.hold();
-    this.#endLag();
+    this.#endMeasuring();
     this.#endSweep();
     const error = new ThroughlineError("BUS_STOPPED", "The partition was taken over by another instance.");
     for (const handling of this.#underWay.all()) {
@@ -205,6 +205,9 @@ export class SubscriptionRunner implements Runner {
 
   #accept(delivery: Delivery): void {
     this.#intake.noteArrival();
+    if (delivery.attempt > 1 || delivery.earlierOwner !== undefined) {
+      this.#metrics.redelivered();
+    }
     if (!this.#take(delivery, false)) {
       this.#intake.grantOne();
     }

@@ -102,6 +102,7 @@ export class MemoryDurable {
       health: () => ({
         pulling: this.#instances.includes(instance) && !instance.isPaused,
         lag: this.#lag,
+        pendingAcks: [...this.#unsettled].filter(({ deliveries }) => deliveries > 0).length,
       }),
     };
   }

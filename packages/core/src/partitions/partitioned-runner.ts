@@ -60,11 +60,12 @@ export class PartitionedRunner implements Runner {
   health(): ConsumptionHealth {
     const healths = [...this.#owned.values()].map(({ runner }) => runner.health());
     const problem = this.#problem ?? healths.find((health) => health.problem !== undefined)?.problem;
-    const lags = healths.flatMap(({ lag }) => (lag === undefined ? [] : [lag]));
+    const [lag, pendingAcks] = [sum(healths.map((one) => one.lag)), sum(healths.map((one) => one.pendingAcks))];
     return {
       pulling: problem === undefined && healths.every(({ pulling }) => pulling),
       ...(problem === undefined ? undefined : { problem }),
-      ...(lags.length === 0 ? undefined : { lag: lags.reduce((sum, lag) => sum + lag, 0) }),
+      ...(lag === undefined ? undefined : { lag }),
+      ...(pendingAcks === undefined ? undefined : { pendingAcks }),
     };
   }
 
@@ -240,4 +241,10 @@ export class PartitionedRunner implements Runner {
   #write(name: string, value: string, expectedRevision?: number): Promise<number | undefined> {
     return this.#parts.connection.leases.write(this.durable, name, value, expectedRevision);
   }
+}
+
+/** Undefined where none of them is known. */
+function sum(values: readonly (number | undefined)[]): number | undefined {
+  const known = values.filter((value) => value !== undefined);
+  return known.length === 0 ? undefined : known.reduce((total, value) => total + value, 0);
 }

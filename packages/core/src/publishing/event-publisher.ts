@@ -218,7 +218,9 @@ export class EventPublisher {
     requireAtomicBatch(entries);
     const parent = cause && contextOfSpan(cause.span);
     const spans = entries.map(([contract]) => this.#tracing.startCreate(contract.type, parent));
+    const types = entries.map(([contract]) => contract.type);
     let batchSpan: Span | undefined;
+    let startedAtMs = performance.now();
     try {
       const written = await Promise.all(entries.map(([contract, data]) => this.#write(contract, data)));
       const prepared = written.map((event, index) =>
@@ -226,13 +228,16 @@ export class EventPublisher {
       );
       batchSpan = this.#tracing.startSendBatch((entries[0] as PublishEntry)[0].context, spans, parent);
       const messages = prepared.map(({ message }) => message);
+      startedAtMs = performance.now();
       const unit = cause?.unit;
       await Promise.all(prepared.map(({ link }) => link && this.#handOver(link, undefined, cause)));
       await (unit === undefined
         ? this.#connection.publishAtomically(messages)
         : Promise.all(messages.map((message) => unit.enqueue(message))));
+      this.#metrics.sentTogether(types, performance.now() - startedAtMs);
       return prepared.map(({ envelope }) => envelope);
     } catch (error) {
+      this.#metrics.sentTogether(types, performance.now() - startedAtMs, errorType(error));
       for (const span of spans) {
         recordFailure(span, error);
       }
@@ -288,7 +293,7 @@ export class EventPublisher {
       addUserHeaders(headers, options.headers);
     }
     const body = JSON.stringify(written);
-    this.#tracing.describeSend(span, envelope, subject, Buffer.byteLength(body));
+    this.#tracing.describeEvent(span, envelope, subject, Buffer.byteLength(body));
     const message: OutgoingMessage = { subject, headers, body, messageId: envelope.id, orderKey: key };
     const link = linkToJourney(envelope, (options?.causedBy ?? cause?.event)?.key);
     if (timing === undefined) {

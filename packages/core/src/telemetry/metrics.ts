@@ -9,13 +9,15 @@ import {
   type ObservableResult,
 } from "@opentelemetry/api";
 import type { CircuitPhase } from "../delivery/circuit.ts";
+import type { ConsumptionHealth } from "../transport.ts";
 import { attributeNames, metricNames } from "./telemetry-names.ts";
 
 const circuitValues: Readonly<Record<CircuitPhase, number>> = { closed: 0, "half-open": 1, open: 2 };
 
-/** The measurements of one subscription. */
+/** The measurements of one subscription, or of one of its partitions. */
 export class SubscriptionMetrics {
   readonly #attributes: Attributes;
+  readonly #redeliveries: Counter;
   readonly #retries: Counter;
   readonly #deadLetters: Counter;
   readonly #drops: Counter;
@@ -23,11 +25,16 @@ export class SubscriptionMetrics {
   readonly #postponed: Counter;
   readonly #circuit: Gauge;
   readonly #lag: ObservableGauge;
+  readonly #pendingAcks: ObservableGauge;
 
-  constructor(durable: string) {
+  constructor(durable: string, partition?: number) {
     const meter = metrics.getMeter("@throughline/core");
     const event = (description: string) => ({ description, unit: "{event}" });
-    this.#attributes = { [attributeNames.consumerGroup]: durable };
+    this.#attributes = {
+      [attributeNames.consumerGroup]: durable,
+      ...(partition === undefined ? undefined : { [attributeNames.partitionId]: String(partition) }),
+    };
+    this.#redeliveries = meter.createCounter(metricNames.redeliveries, event("Deliveries that are not the first"));
     this.#retries = meter.createCounter(metricNames.retries, event("Failed attempts that another one follows"));
     this.#deadLetters = meter.createCounter(metricNames.deadLetters, event("Events kept as dead letters"));
     this.#drops = meter.createCounter(metricNames.drops, event("Events dropped because their policy says so"));
@@ -37,18 +44,35 @@ export class SubscriptionMetrics {
       description: "Circuit breaker of a subscription: 0 closed, 1 half-open, 2 open",
     });
     this.#lag = meter.createObservableGauge(metricNames.lag, event("Events that wait for their first delivery"));
+    this.#pendingAcks = meter.createObservableGauge(
+      metricNames.pendingAcks,
+      event("Events that were delivered and are not settled"),
+    );
   }
 
-  /** Tells the lag whenever somebody collects metrics; returns how to end it. */
-  watchLag(lag: () => number | undefined): () => void {
+  /** Tells what waits whenever somebody collects metrics; returns how to end it. */
+  watchBacklog(health: () => ConsumptionHealth): () => void {
+    const endLag = this.#watch(this.#lag, () => health().lag);
+    const endPendingAcks = this.#watch(this.#pendingAcks, () => health().pendingAcks);
+    return () => {
+      endLag();
+      endPendingAcks();
+    };
+  }
+
+  #watch(gauge: ObservableGauge, read: () => number | undefined): () => void {
     const observe = (result: ObservableResult) => {
-      const value = lag();
+      const value = read();
       if (value !== undefined) {
         result.observe(value, this.#attributes);
       }
     };
-    this.#lag.addCallback(observe);
-    return () => this.#lag.removeCallback(observe);
+    gauge.addCallback(observe);
+    return () => gauge.removeCallback(observe);
+  }
+
+  redelivered(): void {
+    this.#redeliveries.add(1, this.#attributes);
   }
 
   retried(errorType: string): void {

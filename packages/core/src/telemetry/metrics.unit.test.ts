@@ -87,6 +87,38 @@ test("retries, dead letters, drops and expected ends are counted, and the circui
   await eventually(async () => (await stateOf()) === 0);
 });
 
+test("what waits, what is under way and what comes again is told, for each partition apart", async () => {
+  const transport = createMemoryTransport();
+  const settings = { transport, logger: silentLogger, signals: false };
+  const { promise: isOpen, resolve: open } = Promise.withResolvers<void>();
+  const wait = async () => {
+    await isOpen;
+  };
+  const service = defineService("backlog")
+    .on(Made, { name: "narrow", order: "none", policy: { timeoutMs: 500, retry: { attempts: 9 } } }, wait)
+    .on(Made, { name: "spread", order: "key", partitions: 2 }, wait);
+  await using _running = await run(service, settings);
+  await using writer = await run(defineService("writer", { publishes: [Made] }), settings);
+  await Promise.all(Array.from({ length: 100 }, (_, n) => writer.publish(Made, { key: `k${n}` })));
+  const seriesOf = async (name: string, durable: string) =>
+    (await valuesOf(name)).filter(({ attributes }) => JSON.stringify(attributes).includes(durable));
+
+  const sumOf = async (name: string, durable: string) =>
+    (await seriesOf(name, durable)).reduce((sum, { value }) => sum + Number(value), 0);
+  for (const durable of ["backlog-narrow", "backlog-spread"]) {
+    await eventually(async () => (await sumOf(metricNames.pendingAcks, durable)) > 0);
+    const [lag, pendingAcks] = [await sumOf(metricNames.lag, durable), await sumOf(metricNames.pendingAcks, durable)];
+    expect(lag + pendingAcks).toBe(100);
+  }
+  const partitions = (await seriesOf(metricNames.pendingAcks, "backlog-spread")).map(
+    ({ attributes }) => (attributes as Record<string, string>)["messaging.destination.partition.id"],
+  );
+  expect(partitions.toSorted()).toEqual(["0", "1"]);
+  await eventually(async () => (await sumOf(metricNames.redeliveries, "backlog-narrow")) > 0);
+  open();
+  await eventually(async () => (await sumOf(metricNames.pendingAcks, "backlog-narrow")) === 0);
+});
+
 test("whoever does the same in one process counts together; failures count apart, and what is invented without end as one", async () => {
   const peer = { system: "memory", version: "1" } as const;
   const [one, other] = [new ProcessMetrics(peer, "shop-count"), new ProcessMetrics(peer, "shop-count")];
@@ -112,4 +144,21 @@ test("whoever does the same in one process counts together; failures count apart
   expect(overflow?.value).toBeGreaterThan(1_900);
   const counted = all.reduce((sum, { value }) => sum + value, 0);
   expect(counted).toBeGreaterThanOrEqual(3_003);
+});
+
+test("an atomic batch is one operation and several messages", async () => {
+  const settings = { transport: createMemoryTransport(), logger: silentLogger, signals: false };
+  const Batched = defineEvent("batches.made", { key: (item: { key: string }) => item.key }).version(
+    1,
+    z.object({ key: z.string() }),
+  );
+  await using writer = await run(defineService("writer", { publishes: [Batched] }), settings);
+  await writer.publishAll(
+    ["a", "b", "c"].map((key) => [Batched, { key }] as const),
+    { atomic: true },
+  );
+  const ofBatch = async (name: string) =>
+    (await valuesOf(name)).filter(({ attributes }) => JSON.stringify(attributes).includes("batches.made"));
+  expect(await ofBatch(metricNames.sent)).toMatchObject([{ value: 3 }]);
+  expect(await ofBatch(metricNames.sendDuration)).toMatchObject([{ value: { count: 1 } }]);
 });

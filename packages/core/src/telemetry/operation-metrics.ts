@@ -75,10 +75,15 @@ class OperationMetrics {
     this.#common = common;
   }
 
-  protected record(type: string, durationMs: number, errorType: string | undefined): void {
+  /** Gives the attributes that it was counted with. */
+  protected count(type: string, errorType: string | undefined): Attributes {
     const tally = errorType === undefined ? this.#tallyOf(type) : this.#tallyOfFailure(type, errorType);
     tally.count++;
-    this.#instruments.duration.record(durationMs / msPerSecond, tally.attributes);
+    return tally.attributes;
+  }
+
+  protected record(durationMs: number, attributes: Attributes): void {
+    this.#instruments.duration.record(durationMs / msPerSecond, attributes);
   }
 
   #tallyOf(type: string): Tally {
@@ -122,7 +127,15 @@ export class SendMetrics extends OperationMetrics {
   }
 
   sent(type: string, durationMs: number, errorType?: string): void {
-    this.record(type, durationMs, errorType);
+    this.record(durationMs, this.count(type, errorType));
+  }
+
+  /** An atomic batch: several events, one operation. */
+  sentTogether(types: readonly string[], durationMs: number, errorType?: string): void {
+    const [first] = types.map((type) => this.count(type, errorType));
+    if (first !== undefined) {
+      this.record(durationMs, first);
+    }
   }
 }
 
@@ -133,6 +146,6 @@ export class ProcessMetrics extends OperationMetrics {
   }
 
   processed(type: string, durationMs: number, errorType?: string): void {
-    this.record(type, durationMs, errorType);
+    this.record(durationMs, this.count(type, errorType));
   }
 }

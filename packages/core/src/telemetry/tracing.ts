@@ -49,19 +49,22 @@ export class Tracing {
 
   /** The PRODUCER span of one publication, child of whatever runs. */
   startSend(type: string, parent: Context = contextApi.active()): Span {
-    return this.#tracer.startSpan(`send ${type}`, { kind: SpanKind.PRODUCER }, parent);
+    const span = this.#tracer.startSpan(`send ${type}`, { kind: SpanKind.PRODUCER }, parent);
+    return withOperation(span, "send");
   }
 
   /** The PRODUCER span of a publication that follows from an earlier event: a trace of its own, linked to that one's. */
   startSendLater(type: string, { traceparent, tracestate }: Pick<EventEnvelope, "traceparent" | "tracestate">): Span {
     const earlier = readSpanContext(traceparent, tracestate);
     const links: Link[] = earlier === undefined ? [] : [{ context: earlier }];
-    return this.#tracer.startSpan(`send ${type}`, { kind: SpanKind.PRODUCER, links }, ROOT_CONTEXT);
+    const span = this.#tracer.startSpan(`send ${type}`, { kind: SpanKind.PRODUCER, links }, ROOT_CONTEXT);
+    return withOperation(span, "send");
   }
 
   /** The PRODUCER span of one event of an atomic batch, whose `send` span links to it. */
   startCreate(type: string, parent: Context = contextApi.active()): Span {
-    return this.#tracer.startSpan(`create ${type}`, { kind: SpanKind.PRODUCER }, parent);
+    const span = this.#tracer.startSpan(`create ${type}`, { kind: SpanKind.PRODUCER }, parent);
+    return withOperation(span, "create");
   }
 
   /** The CLIENT span that sends an atomic batch. */
@@ -77,13 +80,12 @@ export class Tracing {
     return this.#tracer.startSpan(`send ${context}`, { kind: SpanKind.CLIENT, links, attributes }, parent);
   }
 
-  describeSend(span: Span, envelope: EventEnvelope, subject: string, bodyBytes: number): void {
+  /** Of a span that sends an event, or creates one of a batch. */
+  describeEvent(span: Span, envelope: EventEnvelope, subject: string, bodyBytes: number): void {
     if (!span.isRecording()) {
       return;
     }
     span.setAttributes(this.#peer);
-    span.setAttribute(names.operationName, "send");
-    span.setAttribute(names.operationType, "send");
     span.setAttribute(names.destinationName, subject);
     setEventAttributes(span, envelope, bodyBytes);
   }
@@ -101,9 +103,7 @@ export class Tracing {
     const links: Link[] = producer === undefined ? [] : [{ context: producer }];
     const span = this.#tracer.startSpan(this.#processName(type), { kind: SpanKind.CONSUMER, links }, parent);
     if (span.isRecording()) {
-      span.setAttributes(this.#peer);
-      span.setAttribute(names.operationName, "process");
-      span.setAttribute(names.operationType, "process");
+      withOperation(span, "process").setAttributes(this.#peer);
       span.setAttribute(names.destinationName, delivery.message.subject);
       span.setAttribute(names.consumerGroup, durable);
       span.setAttribute(names.streamName, delivery.storedAt.stream);
@@ -148,6 +148,10 @@ export class Tracing {
 
 function rpcAttributes(name: string, context: string): Attributes {
   return { [names.rpcSystem]: "nats", [names.rpcService]: context, [names.rpcMethod]: name.slice(context.length + 1) };
+}
+
+function withOperation(span: Span, operation: "send" | "create" | "process"): Span {
+  return span.setAttribute(names.operationName, operation).setAttribute(names.operationType, operation);
 }
 
 /** The active context with `span` in it, for a handler and the spans that it starts. */

@@ -100,6 +100,7 @@ test("an atomic batch is one CLIENT span, linked to a span for each event", asyn
   );
   const [batch] = finished("send orders");
   const created = finished("create orders.placed");
+  expect(created.map(({ attributes }) => attributes["messaging.operation.type"])).toEqual(["create", "create"]);
   expect(batch?.kind).toBe(SpanKind.CLIENT);
   expect(batch?.attributes["messaging.batch.message_count"]).toBe(2);
   expect(batch?.links.map(({ context: { spanId } }) => spanId)).toEqual(
