@@ -36,6 +36,7 @@ export class EncodedSpans {
     return this.#size;
   }
 
+  /** @throws TypeError for a span that is none by OpenTelemetry's types; it is left out then */
   add(span: ReadableSpan): void {
     this.#resource ??= span.resource;
     let writer = this.#scopes.get(span.instrumentationScope);
@@ -43,7 +44,13 @@ export class EncodedSpans {
       writer = new ProtobufWriter(this.#scopes.size === 0 ? EncodedSpans.#usualRoom : 0);
       this.#scopes.set(span.instrumentationScope, writer);
     }
-    writeSpan(writer, span);
+    const begin = writer.length;
+    try {
+      writeSpan(writer, span);
+    } catch (error) {
+      writer.cut(begin);
+      throw error;
+    }
     this.#size++;
   }
 

@@ -100,6 +100,21 @@ describe("the bytes of spans are those of OpenTelemetry's serializer", () => {
     expectSameBytes(makeSpans(seed, 30));
   });
 
+  test("of those around one that cannot be written", () => {
+    const spans = makeSpans(103, 9);
+    const broken = Object.create(spans[4] as ReadableSpan, { events: { value: [{ name: undefined, time: [0, 0] }] } });
+    const encoded = new EncodedSpans();
+    for (const span of spans.slice(0, 5)) {
+      encoded.add(span);
+    }
+    expect(() => encoded.add(broken)).toThrow(TypeError);
+    for (const span of spans.slice(5)) {
+      encoded.add(span);
+    }
+    expect(encoded.size).toBe(spans.length);
+    expect(Buffer.compare(encoded.finish(), ProtobufTraceSerializer.serializeRequest(spans) as Uint8Array)).toBe(0);
+  });
+
   test("of none", () => {
     expectSameBytes([]);
   });

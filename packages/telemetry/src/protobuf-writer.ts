@@ -26,6 +26,15 @@ export class ProtobufWriter {
     return this.#bytes.subarray(0, this.#end);
   }
 
+  get length(): number {
+    return this.#end;
+  }
+
+  /** Forgets what was written behind `length`. */
+  cut(length: number): void {
+    this.#end = length;
+  }
+
   /** Fields that were written before. */
   append(fields: Uint8Array): void {
     this.#makeRoom(fields.length);

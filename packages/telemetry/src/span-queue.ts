@@ -1,6 +1,5 @@
-// Takes spans as they end and sends them in batches. A span becomes bytes at once: batches of
-// objects that wait for the network are what a garbage collector likes least (5 µs for each event that is published).
-// What does not fit is dropped and counted: a trace with holes looks like a fault.
+// Takes spans as they end and sends them in batches. A span becomes bytes at once: objects that wait for the network are what
+// a garbage collector likes least. What does not fit is dropped and counted: a trace with holes looks like a fault.
 // @see https://opentelemetry.io/docs/specs/otel/trace/sdk/#batching-processor
 // @see https://opentelemetry.io/docs/specs/semconv/otel/sdk-metrics/
 
@@ -64,8 +63,14 @@ export class SpanQueue implements SpanProcessor {
       this.#drop(1, "queue_full");
       return;
     }
+    try {
+      this.#batch.add(span);
+    } catch {
+      // Whoever ends a span must not fail by it, whatever is in it.
+      this.#drop(1, "not_encodable");
+      return;
+    }
     this.#waiting++;
-    this.#batch.add(span);
     if (this.#batch.size >= this.#options.batchSize) {
       this.#sendNow();
     } else {

@@ -23,7 +23,12 @@ function record(options: Partial<SpanQueueOptions>): (name: string) => void {
           get size() {
             return names.length;
           },
-          add: ({ name }: ReadableSpan) => names.push(name),
+          add: ({ name }: ReadableSpan) => {
+            if (name === "broken") {
+              throw new TypeError("not to be written");
+            }
+            names.push(name);
+          },
           finish: () => Buffer.from(JSON.stringify(names)),
         };
       },
@@ -72,6 +77,14 @@ test("what was refused is gone, and the next request waits a while", async () =>
   expect(arrived).toEqual([["a", "b"]]);
   await eventually(() => arrived.length === 2);
   expect(arrived[1]).toEqual(["c", "d"]);
+});
+
+test("a span that cannot be written harms neither whoever ends it nor the others", async () => {
+  const end = record({});
+  end("a");
+  expect(() => end("broken")).not.toThrow();
+  end("b");
+  expect(arrived).toEqual([["a", "b"]]);
 });
 
 test("what does not fit is dropped; there is room again for what follows", async () => {
