@@ -220,7 +220,7 @@ export class EventPublisher {
     const spans = entries.map(([contract]) => this.#tracing.startCreate(contract.type, parent));
     const types = entries.map(([contract]) => contract.type);
     let batchSpan: Span | undefined;
-    let startedAtMs = performance.now();
+    let sendingSinceMs: number | undefined;
     try {
       const written = await Promise.all(entries.map(([contract, data]) => this.#write(contract, data)));
       const prepared = written.map((event, index) =>
@@ -228,16 +228,18 @@ export class EventPublisher {
       );
       batchSpan = this.#tracing.startSendBatch((entries[0] as PublishEntry)[0].context, spans, parent);
       const messages = prepared.map(({ message }) => message);
-      startedAtMs = performance.now();
+      sendingSinceMs = performance.now();
       const unit = cause?.unit;
       await Promise.all(prepared.map(({ link }) => link && this.#handOver(link, undefined, cause)));
       await (unit === undefined
         ? this.#connection.publishAtomically(messages)
         : Promise.all(messages.map((message) => unit.enqueue(message))));
-      this.#metrics.sentTogether(types, performance.now() - startedAtMs);
+      this.#metrics.sentTogether(types, performance.now() - sendingSinceMs);
       return prepared.map(({ envelope }) => envelope);
     } catch (error) {
-      this.#metrics.sentTogether(types, performance.now() - startedAtMs, errorType(error));
+      if (sendingSinceMs !== undefined) {
+        this.#metrics.sentTogether(types, performance.now() - sendingSinceMs, errorType(error));
+      }
       for (const span of spans) {
         recordFailure(span, error);
       }
