@@ -27,6 +27,6 @@ async function keepsItsPromises(name: string): Promise<void> {
 }
 
 // Side by side, each on a server of its own: they wait for dead processes most of the time, and promise no times here.
-test.concurrent.each(["order", "poison"])("keeps its promises: %s", { timeout: 400_000 }, keepsItsPromises);
+test.concurrent.each(["order", "poison"])("keeps its promises: %s", { timeout: 240_000 }, keepsItsPromises);
 
 test.each(["outage", "redrive"])("keeps its promises: %s", { timeout: 240_000 }, keepsItsPromises);

@@ -46,7 +46,7 @@ test.each([
 );
 
 // Side by side: what is to be seen is there however slow they are.
-test.concurrent.each(plantedBugs)("the checker sees a planted bug: %s", { timeout: 5 * minutes }, async (bug) => {
+test.concurrent.each(plantedBugs)("the checker sees a planted bug: %s", { timeout: 3 * minutes }, async (bug) => {
   // Orders that the bug loses end by their deadline; what is missing at rest is lost.
   const deadlines = { orderDeadlineMs: 8_000, drainTimeoutMs: 90_000 };
   const often = { perSecond: 6, faultEveryMs: 400 };

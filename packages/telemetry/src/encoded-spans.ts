@@ -1,5 +1,5 @@
 // Spans as the protobuf of OTLP, written one by one as they end. OpenTelemetry's serializer walks each string twice and takes
-// 9 to 15 µs for a span of ours; this one writes the same bytes in 2.
+// 8 to 17 µs for a span of ours; this one writes the same bytes in 2 to 3.
 // @see https://github.com/open-telemetry/opentelemetry-proto/blob/main/opentelemetry/proto/trace/v1/trace.proto
 
 import type { Attributes, AttributeValue, HrTime, Link, SpanContext } from "@opentelemetry/api";

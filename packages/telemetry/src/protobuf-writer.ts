@@ -35,7 +35,7 @@ export class ProtobufWriter {
     this.#end = length;
   }
 
-  /** Fields that were written before. */
+  /** Bytes as they are: fields that were written before. */
   append(fields: Uint8Array): void {
     this.#makeRoom(fields.length);
     this.#bytes.set(fields, this.#end);
@@ -77,10 +77,9 @@ export class ProtobufWriter {
 
   writeBytes(field: number, bytes: Uint8Array): void {
     this.#writeTag(field, wireTypes.delimited);
-    this.#makeRoom(bytes.length + 5);
+    this.#makeRoom(5);
     this.#writeUint32(bytes.length);
-    this.#bytes.set(bytes, this.#end);
-    this.#end += bytes.length;
+    this.append(bytes);
   }
 
   /** The bytes that `hex` spells: an id of a trace or a span. */

@@ -7,6 +7,11 @@ import type { LaneTask } from "./lanes.ts";
 /** So often a suspect may begin and never end. */
 const maxTrials = 3;
 
+/** To anybody, by what the broker tells. */
+export function wasDeliveredBefore({ attempt, earlierOwner }: Delivery): boolean {
+  return attempt > 1 || earlierOwner !== undefined;
+}
+
 export class Handling implements LaneTask {
   readonly type: string;
   readonly key: string;
@@ -43,7 +48,7 @@ export class Handling implements LaneTask {
     this.receivedAtMs = now;
     this.lastExtendedMs = now;
     this.#run = run;
-    this.#isKnown = delivery.attempt === 1 && delivery.earlierOwner === undefined;
+    this.#isKnown = !wasDeliveredBefore(delivery);
   }
 
   /** Attempts of the policy: what failed before, here or elsewhere, and the one at hand. */
@@ -52,7 +57,7 @@ export class Handling implements LaneTask {
   }
 
   get redelivered(): boolean {
-    return this.delivery.attempt > 1 || this.delivery.earlierOwner !== undefined || this.#failures > 0;
+    return wasDeliveredBefore(this.delivery) || this.#failures > 0;
   }
 
   /** Whether it is known what became of earlier deliveries. */

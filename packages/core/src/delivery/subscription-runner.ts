@@ -15,7 +15,7 @@ import { AttemptNotes } from "./attempt-notes.ts";
 import { AttemptRunner, type AttemptRunnerParts } from "./attempt-runner.ts";
 import { CircuitGate } from "./circuit-gate.ts";
 import { idOf } from "./delivery-id.ts";
-import { Handling } from "./handling.ts";
+import { Handling, wasDeliveredBefore } from "./handling.ts";
 import { type ClosingReason, Intake } from "./intake.ts";
 import { Isolation } from "./isolation.ts";
 import { Lanes } from "./lanes.ts";
@@ -205,7 +205,7 @@ export class SubscriptionRunner implements Runner {
 
   #accept(delivery: Delivery): void {
     this.#intake.noteArrival();
-    if (delivery.attempt > 1 || delivery.earlierOwner !== undefined) {
+    if (wasDeliveredBefore(delivery)) {
       this.#metrics.redelivered();
     }
     if (!this.#take(delivery, false)) {
