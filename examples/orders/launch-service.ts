@@ -2,14 +2,14 @@
 // environment.
 
 import type { AnyEventContract, AnyProcedureContract } from "@throughline/contracts";
-import { type RunningService, type RunOptions, run, type Service } from "@throughline/core";
+import { type RunningService, type RunOptions, run, type Service, type ServiceHealth } from "@throughline/core";
 import { nats } from "@throughline/nats";
 import { postgres } from "@throughline/postgres";
 import { startTelemetry, type Telemetry, traceFields } from "@throughline/telemetry";
 import { type Logger, pino } from "pino";
 import { type Database, openDatabase } from "./database.ts";
 import { createHealthApi } from "./health-api.ts";
-import { startHttpServer } from "./http-server.ts";
+import { type HttpServer, startHttpServer } from "./http-server.ts";
 
 export interface LaunchOptions extends Pick<RunOptions, "beforeStop"> {
   /** Statements that make the service's own tables where they do not exist. */
@@ -28,13 +28,16 @@ export async function launchService<Published extends AnyEventContract, Called e
 ): Promise<Launched<Published, Called>> {
   let logger: Logger = pino();
   let telemetry: Telemetry | undefined;
+  let running: RunningService<Published, Called> | undefined;
+  process.once("disconnect", () => (running === undefined ? process.exit(1) : void running.stop()));
   try {
+    const probes = await answerProbes(() => running?.health());
     const database = openDatabase();
     const service = declare(database);
     telemetry = await startTelemetry({ service: service.name });
     logger = pino({ mixin: traceFields }, telemetry.logs);
     await database.prepare(service.name, tables);
-    const running = await run<Published, Called>(service, {
+    running = await run<Published, Called>(service, {
       transport: nats({ streams: { replicas: Number(process.env["NATS_REPLICAS"] ?? 1) } }),
       store: postgres({ pool: database.pool, schema: service.name }),
       logger,
@@ -48,8 +51,7 @@ export async function launchService<Published extends AnyEventContract, Called e
         }
       },
     });
-    process.once("disconnect", () => void running.stop());
-    await answerProbes(running, running.stopped);
+    void running.stopped.then(() => probes?.close());
     return { running, database };
   } catch (error) {
     logger.fatal({ err: error }, "could not start");
@@ -58,16 +60,10 @@ export async function launchService<Published extends AnyEventContract, Called e
   }
 }
 
-/** On HEALTH_PORT, where one is set; until the service has stopped, so that somebody who asks is told that it stops. */
-async function answerProbes(service: Pick<RunningService, "health">, stopped: Promise<void>): Promise<void> {
+/** On HEALTH_PORT, where one is set: from the first moment, and until the service has stopped, so that who asks is told which. */
+async function answerProbes(health: () => ServiceHealth | undefined): Promise<HttpServer | undefined> {
   const { HEALTH_PORT: port, HOST: hostname = "127.0.0.1" } = process.env;
-  if (port) {
-    const server = await startHttpServer(
-      createHealthApi(() => service.health()),
-      { hostname, port: Number(port) },
-    );
-    void stopped.then(() => server.close());
-  }
+  return port ? await startHttpServer(createHealthApi(health), { hostname, port: Number(port) }) : undefined;
 }
 
 /** `orders.placed=1,…`: what is written in an older version while a roll-out lasts. */

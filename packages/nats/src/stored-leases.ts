@@ -3,8 +3,9 @@
 
 import { headers, type NatsConnection } from "@nats-io/nats-core";
 import { ThroughlineError } from "@throughline/contracts";
-import { type LeaseRecord, type Leases, leaseStream, type StoredMessages } from "@throughline/core";
+import { type LeaseRecord, type Leases, leaseStream } from "@throughline/core";
 import { type ApiError, apiErrorCodes } from "./jetstream-api.ts";
+import type { StreamMessages } from "./stream-messages.ts";
 
 const timeoutMs = 2_000;
 
@@ -15,20 +16,21 @@ interface PublishAnswer {
 
 export class StoredLeases implements Leases {
   readonly #connection: NatsConnection;
-  readonly #stored: StoredMessages;
+  readonly #messages: StreamMessages;
 
-  constructor(connection: NatsConnection, stored: StoredMessages) {
+  constructor(connection: NatsConnection, messages: StreamMessages) {
     this.#connection = connection;
-    this.#stored = stored;
+    this.#messages = messages;
   }
 
+  /** From the stream's leader alone: nothing is created for it, and no replica that lags behind is asked. */
   async list(group: string): Promise<readonly LeaseRecord[]> {
-    const records: LeaseRecord[] = [];
-    for await (const { message, storedAt } of this.#stored.read(leaseStream.name, `leases.${group}.*`)) {
-      const name = message.subject.slice(`leases.${group}.`.length);
-      records.push({ name, value: Buffer.from(message.body).toString(), revision: storedAt.sequence });
-    }
-    return records;
+    const newest = await this.#messages.newestOfEach(leaseStream.name, `leases.${group}.*`);
+    return newest.map(({ message, storedAt }) => ({
+      name: message.subject.slice(`leases.${group}.`.length),
+      value: Buffer.from(message.body).toString(),
+      revision: storedAt.sequence,
+    }));
   }
 
   async write(group: string, name: string, value: string, expectedRevision?: number): Promise<number | undefined> {

@@ -14,9 +14,6 @@ const batch = 256;
 const nanosPerMs = 1_000_000;
 const inactiveMs = 30_000;
 const pullTimeoutMs = 5_000;
-/** What was there may have been deleted meanwhile: then nothing more comes. */
-const maxFruitlessReaders = 20;
-const fruitlessPauseMs = 100;
 
 interface StoredMessage {
   readonly message: {
@@ -49,16 +46,13 @@ export class StreamMessages implements StoredMessages {
   }
 
   /**
-   * What is stored at the time of the call, through a consumer without acks. It is made anew when the reader was so slow
-   * that the server forgot it, and when it runs where the stream lags behind its leader. Messages with unreadable headers
-   * have none.
+   * What is stored at the time of the call, through consumers without acks: made anew when the server forgot one because its
+   * reader was slow. One may run where the stream lags behind, and find too little: the leader knows whether there is more.
+   * Messages with unreadable headers have none.
    */
   async *read(stream: string, subject: string, fromSequence = 1): AsyncGenerator<StoredWireMessage> {
     const last = await this.#lastOn(stream, subject);
-    // Of a whole stream the server does not name the newest message once the very last one was deleted.
-    const isLastKnown = subject !== ">";
-    let next = Math.max(1, fromSequence);
-    for (let fruitless = 0; next <= last && fruitless < (isLastKnown ? maxFruitlessReaders : 1); fruitless++) {
+    for (let next = Math.max(1, fromSequence); next <= last; ) {
       const begun = next;
       for await (const message of this.#readOnce(stream, subject, {
         deliver_policy: "by_start_sequence",
@@ -70,10 +64,13 @@ export class StreamMessages implements StoredMessages {
         next = message.storedAt.sequence + 1;
         yield message;
       }
-      if (next > begun) {
-        fruitless = 0;
-      } else {
-        await new Promise((resolve) => setTimeout(resolve, fruitlessPauseMs));
+      if (next === begun) {
+        const message = await this.#get(stream, { seq: next, next_by_subj: subject });
+        if (message === undefined || message.storedAt.sequence > last) {
+          return;
+        }
+        next = message.storedAt.sequence + 1;
+        yield message;
       }
     }
   }
@@ -121,7 +118,7 @@ export class StreamMessages implements StoredMessages {
     }
   }
 
-  /** The newest sequence on subjects that match, as the leader knows it; 0 where there is none. */
+  /** As the leader knows it: the newest sequence on subjects that match, of a whole stream the last that was given out. */
   async #lastOn(stream: string, subject: string): Promise<number> {
     if (subject === ">") {
       return await this.lastSequence(stream);
@@ -141,7 +138,10 @@ export class StreamMessages implements StoredMessages {
     return this.#get(stream, { seq: sequence });
   }
 
-  /** The newest message on each subject that matches. Without a reader: a queue allows none beside those who empty it. */
+  /**
+   * The newest message on each subject that matches, as the leader knows it. Without a reader: a queue allows none beside
+   * those who empty it.
+   */
   async newestOfEach(stream: string, subject: string): Promise<StoredWireMessage[]> {
     const info = await this.#info(stream, { subjects_filter: subject });
     const subjects = Object.keys(info?.state.subjects ?? {});
@@ -151,7 +151,7 @@ export class StreamMessages implements StoredMessages {
 
   async #get(
     stream: string,
-    wanted: { seq: number } | { last_by_subj: string },
+    wanted: { seq: number; next_by_subj?: string } | { last_by_subj: string },
   ): Promise<StoredWireMessage | undefined> {
     const request = `STREAM.MSG.GET.${stream}`;
     const answer = await this.#api.request<StoredMessage>(request, wanted);

@@ -11,7 +11,7 @@ import {
 import { eventually } from "../eventually.ts";
 import type { Item } from "../item-contract.ts";
 import type { ConformanceCase, ConformanceSubject } from "./conformance-case.ts";
-import { assertRejects, makeItems, Scenario } from "./scenario.ts";
+import { assertRejects, makeItems, Scenario, whenCaughtUp } from "./scenario.ts";
 
 /** A subscription that fails until it is mended, another of the same events that never does, and their letters. */
 class FailingService {
@@ -51,18 +51,17 @@ class FailingService {
   }
 }
 
-/** As many as there have to be: at once, or where leaders are killed when the replica that answers has caught up. */
-async function listed<Value>(
-  { disturbed }: ConformanceSubject,
+/** As many as there have to be. */
+function listed<Value>(
+  subject: ConformanceSubject,
   count: number,
   list: () => AsyncIterable<Value>,
-): Promise<Value[]> {
-  const read = async () => {
+): Promise<readonly Value[]> {
+  return whenCaughtUp(subject, async () => {
     const all = await collect(list());
     assert.equal(all.length, count);
     return all;
-  };
-  return disturbed === true ? await eventually(read, { timeoutMs: 50_000 }) : await read();
+  });
 }
 
 const quick = { retry: { attempts: 2, initialDelayMs: 20, maxDelayMs: 20 } };

@@ -105,21 +105,33 @@ export const partitionCases: readonly ConformanceCase[] = [
       };
       const first = await fleet.start(handle);
       const writer = await scenario.start(defineService("writer", { publishes: [Made] }));
-      const items = makeItems(3_000, 60);
-      const publishing = (async () => {
-        for (let from = 0; from < items.length; from += 60) {
-          await Promise.all(items.slice(from, from + 60).map((item) => writer.publish(Made, item)));
-          await new Promise((resolve) => setTimeout(resolve, 120));
-        }
-      })();
+      let published = 0;
+      const publishSome = async () => {
+        const items = Array.from({ length: 60 }, (_, key) => ({ key: `k${key}`, n: published + key }));
+        published += items.length;
+        await Promise.all(items.map((item) => writer.publish(Made, item)));
+        await new Promise((resolve) => setTimeout(resolve, 120));
+      };
       await fleet.start(handle);
       const third = await fleet.start(handle);
-      await eventually(() => fleet.shareOf(2) > 0 && fleet.shareOf(3) > 0, { timeoutMs: 80_000 });
+      // However long they take to have a share, there is something to handle.
+      await eventually(
+        async () => {
+          await publishSome();
+          return published >= 1_500 && fleet.shareOf(2) > 0 && fleet.shareOf(3) > 0;
+        },
+        { timeoutMs: 80_000 },
+      );
+      const publishing = (async () => {
+        for (const until = published + 1_500; published < until; ) {
+          await publishSome();
+        }
+      })();
       await first.stop();
       await third.stop();
       await fleet.start(handle);
       await publishing;
-      await fleet.arrivals.complete(3_000, 120_000);
+      await fleet.arrivals.complete(published, 120_000);
       fleet.arrivals.assertOrderPerKey();
       for (let partition = 0; partition < 4; partition++) {
         const tokens = fleet.handled.flatMap(({ fence }) => (fence?.partition === partition ? [fence.token] : []));

@@ -142,6 +142,14 @@ export class Arrivals {
   }
 }
 
+/** What `check` finds: at once, or where leaders are killed when the replica that answers has caught up. */
+export async function whenCaughtUp<Found>(
+  { disturbed }: ConformanceSubject,
+  check: () => Promise<readonly Found[]>,
+): Promise<readonly Found[]> {
+  return disturbed === true ? await eventually(check, { timeoutMs: 50_000 }) : await check();
+}
+
 /** Items 0, 1, 2, … spread over keys. */
 export function makeItems(count: number, keys: number): Item[] {
   return Array.from({ length: count }, (_, n) => ({ key: `k${n % keys}`, n }));
