@@ -1,5 +1,6 @@
 // The commands, their options and their help.
 
+import { createRequire } from "node:module";
 import { ThroughlineError } from "@throughline/contracts";
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { completeWords, completionScript, type Shell, shells } from "./completion/completion.ts";
@@ -17,6 +18,8 @@ import { reconcile } from "./reconcile/reconcile.ts";
 import { tailEvents } from "./tail/tail.ts";
 import { paint, type Terminal } from "./terminal.ts";
 import { showTopology } from "./topology/topology.ts";
+
+const { version } = createRequire(import.meta.url)("../package.json") as { readonly version: string };
 
 /** Runs one command; resolves with its exit code and never rejects. */
 export async function runCommandLine(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
@@ -44,6 +47,7 @@ type Ends = (code: ExitCode) => void;
 function createProgram(terminal: Terminal, ends: Ends): Command {
   const program = configured(new Command("throughline"), terminal)
     .description("Tools for services that talk through events.")
+    .version(version, "-V, --version", "the version of this command")
     .showHelpAfterError()
     .addHelpText(
       "after",

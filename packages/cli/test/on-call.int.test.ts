@@ -12,6 +12,7 @@ import { type NatsServer, startNatsServer } from "@throughline/servers";
 import { eventually } from "@throughline/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
+import manifest from "../package.json" with { type: "json" };
 import { openTerminal, runCommand } from "./run-command.ts";
 
 const Placed = defineEvent("orders.placed", { key: (order: { orderId: string }) => order.orderId }).version(
@@ -273,6 +274,7 @@ describe("in a real terminal", () => {
       [["completion", "zsh"], done, "#compdef throughline"],
       [["journey", "order-nobody-knows", ...broker], findings, "order-nobody-knows"],
       [["--help"], done, "dead-letters"],
+      [["--version"], done, manifest.version],
     ];
     for (const [args, exitCode, screen] of expected) {
       const terminal = openTerminal(args);
