@@ -1,17 +1,18 @@
-// The event that every benchmark uses: a small order of three items.
+// The event that every benchmark uses: a small order of three items. And what a handler says of the same order.
 
 import { defineEvent, type EventInput } from "@throughline/contracts";
 import { z } from "zod";
 
-export const OrderPlaced = defineEvent("orders.placed", { key: (order: { orderId: string }) => order.orderId }).version(
-  1,
-  z.object({
-    orderId: z.string(),
-    customerId: z.string(),
-    items: z.array(z.object({ sku: z.string(), quantity: z.int(), unitPriceCents: z.int() })),
-    currency: z.string(),
-  }),
-);
+const key = (order: { readonly orderId: string }) => order.orderId;
+const order = z.object({
+  orderId: z.string(),
+  customerId: z.string(),
+  items: z.array(z.object({ sku: z.string(), quantity: z.int(), unitPriceCents: z.int() })),
+  currency: z.string(),
+});
+
+export const OrderPlaced = defineEvent("orders.placed", { key }).version(1, order);
+export const OrderConfirmed = defineEvent("orders.confirmed", { key }).version(1, order);
 
 export function createOrder(number: number): EventInput<typeof OrderPlaced> {
   return {

@@ -16,6 +16,8 @@ interface ProtocolInside {
 const chunkBytes = 65_536;
 /** Written out at the latest when this much has gathered: the server works while we make the next ones. */
 const flushBytes = 32_768;
+/** What is answered within this time leaves together. */
+const answerDelayMs = 1;
 const lineEnd = "\r\n";
 const whitespace = /\s/;
 
@@ -88,8 +90,8 @@ export class WireWriter {
     this.#count(payload.length);
     if (!this.#isDue) {
       this.#isDue = true;
-      // When everything that arrived has been looked at: acks are in no hurry, and each write wakes the server.
-      setImmediate(this.#flushDue);
+      // Acks are in no hurry, and each write costs a call of the system and wakes the server.
+      setTimeout(this.#flushDue, answerDelayMs);
     }
   }
 

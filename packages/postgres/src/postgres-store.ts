@@ -10,6 +10,7 @@ import type {
   UnitOfWork,
 } from "@throughline/core";
 import { measureBacklog } from "./backlog-metrics.ts";
+import { CommitNews } from "./commit-news.ts";
 import { type ConnectionPool, createPool, giveBack, ignoreError, type PooledClient } from "./connection-pool.ts";
 import { migrate, type OutboxPlace, placeOf } from "./migrations.ts";
 import { type Backlog, OutboxRelay } from "./outbox-relay.ts";
@@ -45,7 +46,7 @@ const transactionTries = 6;
 /** For one of `running.transaction`; a handler's lasts as long as its attempt may. */
 const transactionTimeoutMs = 30_000;
 /** Another attempt at the same event is waited for so long, and then for the broker to bring it again. */
-const inboxLockMs = 5_000;
+const lockTimeoutMs = 5_000;
 /** Older than this, and the service is not well. */
 const lateMs = 60_000;
 
@@ -80,21 +81,29 @@ class PostgresStore implements StoreConnection {
   readonly #options: PostgresOptions;
   readonly #store: StoreOptions;
   readonly #relay: OutboxRelay | undefined;
+  /** Called when something committed. */
+  readonly #tellRelay: () => void;
   #backlog: Backlog = { waiting: 0, oldestMs: 0 };
   #endCleaning: () => void = () => undefined;
   #endMeasuring: () => void = () => undefined;
 
-  constructor(pool: ConnectionPool, { schema, channel }: OutboxPlace, options: PostgresOptions, store: StoreOptions) {
+  constructor(pool: ConnectionPool, place: OutboxPlace, options: PostgresOptions, store: StoreOptions) {
+    const { schema, channel } = place;
     this.#pool = pool;
     this.#schema = schema;
     this.#options = options;
     this.#store = store;
     const { publish, logger } = store;
-    if (options.relay !== false) {
+    if (options.relay === false) {
+      const news = new CommitNews(pool, place);
+      this.#tellRelay = () => news.tell();
+    } else {
       const onBacklog = (backlog: Backlog) => {
         this.#backlog = backlog;
       };
-      this.#relay = new OutboxRelay({ pool, schema, channel, publish, logger, onBacklog });
+      const relay = new OutboxRelay({ pool, schema, channel, publish, logger, onBacklog });
+      this.#relay = relay;
+      this.#tellRelay = relay.wake;
     }
     pool.on("error", (error) => logger.warn({ err: error }, "a connection to Postgres was lost"));
   }
@@ -191,11 +200,11 @@ class PostgresStore implements StoreConnection {
       if (result === "handled-before") {
         await client.query("rollback");
       } else {
-        await writeAndCommit(client, this.#schema, messages, this.#relay === undefined);
+        await writeAndCommit(client, this.#schema, messages);
       }
       release(false);
       if (messages.length > 0) {
-        this.#relay?.wake();
+        this.#tellRelay();
       }
       return result;
     } catch (error) {
@@ -213,36 +222,34 @@ class PostgresStore implements StoreConnection {
 
   /** False when the event was handled before. Waits for another attempt at it that is still under way. */
   async #beginHandling(client: PooledClient, { durable, eventId, fence }: EventToHandle): Promise<boolean> {
-    const values = [durable, eventId].map(quoteLiteral).join(", ");
-    const results = (await client.query(
-      `begin; set local lock_timeout = ${inboxLockMs};
-       insert into ${this.#schema}.inbox (durable, event_id) values (${values}) on conflict do nothing;
-       set local lock_timeout to default`,
-    )) as unknown as readonly { readonly rowCount: number | null }[];
-    if (results[2]?.rowCount === 0) {
+    const statements = [
+      "begin",
+      `set local lock_timeout = ${lockTimeoutMs}`,
+      `insert into ${this.#schema}.inbox (durable, event_id) values (${quoteLiteral(durable)}, ${quoteLiteral(eventId)})
+       on conflict do nothing`,
+      ...(fence === undefined
+        ? []
+        : [
+            `select ${this.#schema}.owns_partition(${quoteLiteral(durable)}, ${fence.partition}, ${fence.token}) as is_owner`,
+          ]),
+      "set local lock_timeout to default",
+    ];
+    const [, , inbox, owner] = (await client.query(statements.join("; "))) as unknown as readonly StatementResult[];
+    if (inbox?.rowCount === 0) {
       return false;
     }
-    if (fence !== undefined) {
-      await this.#requireNewest(client, durable, fence);
+    if (fence !== undefined && owner?.rows[0]?.is_owner !== true) {
+      // Whoever lost its partition to a later owner must not commit any more.
+      throw new ThroughlineError("STORE_CONFLICT", `Partition ${fence.partition} of ${durable} has a later owner.`, {
+        details: { durable, ...fence },
+      });
     }
     return true;
   }
+}
 
-  /** Whoever lost its partition to a later owner must not commit any more. */
-  async #requireNewest(
-    client: PooledClient,
-    durable: string,
-    { partition, token }: NonNullable<EventToHandle["fence"]>,
-  ): Promise<void> {
-    const { rows } = await client.query<{ token: string }>(
-      `insert into ${this.#schema}.fences as known (durable, partition, token) values ($1, $2, $3)
-       on conflict (durable, partition) do update set token = greatest(known.token, excluded.token) returning token`,
-      [durable, partition, token],
-    );
-    if (Number(rows[0]?.token) > token) {
-      throw new ThroughlineError("STORE_CONFLICT", `Partition ${partition} of ${durable} has a later owner.`, {
-        details: { durable, partition, token },
-      });
-    }
-  }
+/** What `pg` tells of each of several statements. */
+interface StatementResult {
+  readonly rowCount: number | null;
+  readonly rows: readonly { readonly is_owner?: boolean }[];
 }

@@ -99,6 +99,39 @@ await onEachPostgres(({ create, test, server }) => {
     await connection.close();
   });
 
+  test("lets handlers of one owner work side by side, and a later owner wait for them", async () => {
+    const { connection } = await openStore(postgres({ url: await create() }));
+    const underWay: { eventId: string; end: () => void }[] = [];
+    const handle = (eventId: string, token: number) =>
+      connection.handle(
+        event(eventId, { fence: { partition: 1, token } }),
+        () => new Promise<void>((end) => underWay.push({ eventId, end })),
+      );
+    const earliest = handle("earliest", 7);
+    await eventually(() => underWay.length === 1);
+    underWay[0]?.end();
+    await earliest;
+    const earlier = [handle("a", 7), handle("b", 7)];
+    await eventually(() => underWay.length === 3);
+    const later = [handle("c", 8), handle("d", 8)];
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(underWay.slice(1).map(({ eventId }) => eventId)).toEqual(expect.arrayContaining(["a", "b"]));
+    expect(underWay).toHaveLength(3);
+    for (const { end } of underWay) {
+      end();
+    }
+    expect(await Promise.all(earlier)).toEqual(["committed", "committed"]);
+    await eventually(() => {
+      for (const { end } of underWay) {
+        end();
+      }
+      return underWay.length === 5;
+    });
+    expect(await Promise.all(later)).toEqual(["committed", "committed"]);
+    await expect(handle("e", 7)).rejects.toMatchObject({ code: "STORE_CONFLICT" });
+    await connection.close();
+  });
+
   test("publishes in the order of the commits of each key, by several relays, each event once", async () => {
     const url = await create();
     await query(url, "create table counters (key text primary key, n int)");
@@ -224,12 +257,29 @@ await onEachPostgres(({ create, test, server }) => {
     await connection.close();
   });
 
+  test("wakes the relay of another process when something commits", async () => {
+    const url = await create();
+    const { connection: writer } = await openStore(postgres({ url, relay: false }));
+    const { connection: relay, published } = await openStore(postgres({ url }));
+    const write = (n: number) => writer.transaction(({ enqueue }) => enqueue(message("a", n)));
+    const startedAt = performance.now();
+    for (let n = 1; n <= 10; n++) {
+      await write(n);
+      await eventually(() => published.length === n);
+    }
+    // By its poll alone, each would wait for up to a second.
+    expect(performance.now() - startedAt).toBeLessThan(3_000);
+    await Promise.all(Array.from({ length: 50 }, (_, n) => write(n + 11)));
+    await eventually(() => published.length === 60);
+    await Promise.all([writer, relay].map((connection) => connection.close()));
+  });
+
   test("makes its tables once, however many begin at the same time, and keeps to its schema", async () => {
     const url = await create();
     const opened = await Promise.all(
       Array.from({ length: 10 }, () => openStore(postgres({ url, schema: "events", poolSize: 3 }))),
     );
-    expect(await query(url, "select version from events.migrations")).toEqual([{ version: 1 }]);
+    expect(await query(url, "select version from events.migrations")).toEqual([{ version: 1 }, { version: 2 }]);
     await Promise.all(opened.map(({ connection }) => connection.close()));
     expect(() => postgres({ url, schema: 'a"; drop table x' })).toThrow(TypeError);
   });

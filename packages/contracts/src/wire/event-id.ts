@@ -1,7 +1,7 @@
 // Event ids are UUIDv7: unique, and sorted by time. An event that a handler publishes gets an id derived from what
 // caused it, so a redelivered handler repeats the same ids and the stream drops the repetition.
 
-import { createHash, randomFillSync } from "node:crypto";
+import { hash, randomFillSync } from "node:crypto";
 import { v7 } from "uuid";
 
 /** Random bytes are drawn for 256 ids at a time: drawing them one by one is most of what an id costs. */
@@ -30,11 +30,7 @@ export function createEventId(): string {
  * `causeId` that is no UUID (an event from outside) gives time zero.
  */
 export function deriveEventId(causeId: string, ...parts: readonly string[]): string {
-  const hash = createHash("sha256").update(causeId);
-  for (const part of parts) {
-    hash.update("\0").update(part);
-  }
-  const digest = hash.digest();
+  const digest = hash("sha256", [causeId, ...parts].join("\0"), "buffer");
   return v7({ msecs: timeOfEventId(causeId) ?? 0, random: digest.subarray(0, 16), seq: digest.readUInt32BE(16) });
 }
 
