@@ -1,7 +1,6 @@
 // Spans of publishing and handling, and the W3C context that joins them across services.
 // Speaks to the OpenTelemetry API only; without an SDK each call costs next to nothing and the context still travels.
 
-import { randomBytes } from "node:crypto";
 import {
   type Attributes,
   type Context,
@@ -29,6 +28,7 @@ import {
 import { isRedriven } from "../dead-letters/redrive-message.ts";
 import type { Delivery, TransportPeer } from "../transport.ts";
 import { attributeNames as names } from "./telemetry-names.ts";
+import { createTraceIds } from "./trace-ids.ts";
 
 const maxNames = 1_000;
 
@@ -188,9 +188,7 @@ export function errorType(error: unknown): string {
 export function traceHeadersOf(span: Span): { traceparent: string; tracestate: string | undefined } {
   const spanContext = span.spanContext();
   if (!isSpanContextValid(spanContext)) {
-    const ids = randomBytes(24).toString("hex");
-    const traceparent = formatTraceparent({ traceId: ids.slice(0, 32), spanId: ids.slice(32), flags: 0 });
-    return { traceparent, tracestate: undefined };
+    return { traceparent: formatTraceparent({ ...createTraceIds(), flags: 0 }), tracestate: undefined };
   }
   const { traceId, spanId, traceFlags, traceState } = spanContext;
   const traceparent = formatTraceparent({ traceId, spanId, flags: traceFlags });
