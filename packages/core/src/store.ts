@@ -26,6 +26,8 @@ export interface EventToHandle {
   readonly fence: { readonly partition: number; readonly token: number } | undefined;
   /** Ends the transaction when the attempt is over. */
   readonly signal: AbortSignal;
+  /** After this time the signal has come: a transaction that is still open belongs to a process that stands still or is gone. */
+  readonly timeoutMs: number;
   /** Whether this attempt still counts; asked right before the commit. */
   readonly isCurrent: () => boolean;
 }

@@ -30,6 +30,8 @@ const pollMs = 1_000;
 const errorPauseMs = 1_000;
 /** A network that swallows everything looks like a server that thinks. */
 const queryTimeoutMs = 15_000;
+/** A relay whose host is gone must not keep its lanes; one that lives has given up on the broker before. */
+const standstillMs = 60_000;
 const backlogEveryMs = 5_000;
 /** Enough to tell that many wait, without counting them all. */
 const countUpTo = 100_000;
@@ -115,7 +117,7 @@ export class OutboxRelay {
     client.on("notification", this.wake);
     client.on("error", this.#onLost);
     client.on("end", this.#onLost);
-    await this.#query(`listen ${channel}`);
+    await this.#query(`set idle_in_transaction_session_timeout = ${standstillMs}; listen ${channel}`);
   }
 
   readonly #onLost = (): void => {

@@ -47,6 +47,9 @@ const transactionTries = 6;
 const transactionTimeoutMs = 30_000;
 /** Another attempt at the same event is waited for so long, and then for the broker to bring it again. */
 const lockTimeoutMs = 5_000;
+/** What stands still for so much longer than it may is ended by Postgres: its host may be gone, and nobody tells. */
+const standstillMs = 1_000;
+const longestTimeoutMs = 2 ** 31 - 1;
 /** Older than this, and the service is not well. */
 const lateMs = 60_000;
 
@@ -136,7 +139,7 @@ class PostgresStore implements StoreConnection {
     for (let attempt = 1; ; attempt++) {
       try {
         return await this.#inTransaction(AbortSignal.timeout(transactionTimeoutMs), async (client, unit) => {
-          await client.query("begin");
+          await client.query(beginFor(transactionTimeoutMs));
           return await work(unit);
         });
       } catch (error) {
@@ -221,9 +224,10 @@ class PostgresStore implements StoreConnection {
   }
 
   /** False when the event was handled before. Waits for another attempt at it that is still under way. */
-  async #beginHandling(client: PooledClient, { durable, eventId, fence }: EventToHandle): Promise<boolean> {
+  async #beginHandling(client: PooledClient, event: EventToHandle): Promise<boolean> {
+    const { durable, eventId, fence, timeoutMs } = event;
     const statements = [
-      "begin",
+      beginFor(timeoutMs),
       `set local lock_timeout = ${lockTimeoutMs}`,
       `insert into ${this.#schema}.inbox (durable, event_id) values (${quoteLiteral(durable)}, ${quoteLiteral(eventId)})
        on conflict do nothing`,
@@ -234,7 +238,7 @@ class PostgresStore implements StoreConnection {
           ]),
       "set local lock_timeout to default",
     ];
-    const [, , inbox, owner] = (await client.query(statements.join("; "))) as unknown as readonly StatementResult[];
+    const [, , , inbox, owner] = (await client.query(statements.join("; "))) as unknown as readonly StatementResult[];
     if (inbox?.rowCount === 0) {
       return false;
     }
@@ -246,6 +250,12 @@ class PostgresStore implements StoreConnection {
     }
     return true;
   }
+}
+
+/** Two statements: whatever holds locks must not hold them for ever. */
+function beginFor(timeoutMs: number): string {
+  const endsAfterMs = Math.min(Math.ceil(timeoutMs) + standstillMs, longestTimeoutMs);
+  return `begin; set local idle_in_transaction_session_timeout = ${endsAfterMs}`;
 }
 
 /** What `pg` tells of each of several statements. */

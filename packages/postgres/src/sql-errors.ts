@@ -5,8 +5,9 @@ import { ThroughlineError } from "@throughline/contracts";
 
 /** Serialization failure, deadlock, lock not available. */
 const conflicts: ReadonlySet<string> = new Set(["40001", "40P01", "55P03"]);
-/** Shutdown, crash, too many connections, and what the network says. */
+/** Shutdown, crash, stood still for too long, too many connections, and what the network says. */
 const absences: ReadonlySet<string> = new Set([
+  "25P03",
   "57P01",
   "57P02",
   "57P03",

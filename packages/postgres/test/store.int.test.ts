@@ -17,6 +17,7 @@ const event = (eventId: string, changes: Partial<EventToHandle> = {}): EventToHa
   eventId,
   fence: undefined,
   signal: new AbortController().signal,
+  timeoutMs: 30_000,
   isCurrent: () => true,
   ...changes,
 });
@@ -132,6 +133,21 @@ await onEachPostgres(({ create, test, server }) => {
     await connection.close();
   });
 
+  test("waits for no attempt of a process that stands still", async () => {
+    const { connection } = await openStore(postgres({ url: await create() }));
+    const { promise: standstill, resolve: wake } = Promise.withResolvers<void>();
+    const begun = Promise.withResolvers<void>();
+    const frozen = connection.handle(event("e-1", { timeoutMs: 200 }), async () => {
+      begun.resolve();
+      await standstill;
+    });
+    await begun.promise;
+    expect(await connection.handle(event("e-1"), () => undefined)).toBe("committed");
+    wake();
+    await expect(frozen).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
+    await connection.close();
+  });
+
   test("publishes in the order of the commits of each key, by several relays, each event once", async () => {
     const url = await create();
     await query(url, "create table counters (key text primary key, n int)");
@@ -236,13 +252,8 @@ await onEachPostgres(({ create, test, server }) => {
         await enqueue(message("a", n));
       }
     });
-    const eventOf = (eventId: string): EventToHandle => ({
-      ...{ durable: "test-made", eventId, fence: undefined },
-      signal: new AbortController().signal,
-      isCurrent: () => true,
-    });
-    await connection.handle(eventOf("old"), () => undefined);
-    await connection.handle(eventOf("new"), () => undefined);
+    await connection.handle(event("old"), () => undefined);
+    await connection.handle(event("new"), () => undefined);
     await query(url, "update throughline.outbox set sent_at = now() - interval '2 days' where position <= 5500");
     await query(url, "update throughline.outbox set sent_at = now() where position = 5501");
     await query(url, "update throughline.inbox set handled_at = now() - interval '8 days' where event_id = 'old'");

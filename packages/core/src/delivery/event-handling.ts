@@ -224,7 +224,8 @@ export function callHandler(
         return handle();
       }
       const { durable, fence, signal, event } = context;
-      return store.handle({ durable, eventId: event.id, fence, signal, isCurrent }, (unit) => {
+      const { timeoutMs } = subscription.policy;
+      return store.handle({ durable, eventId: event.id, fence, signal, timeoutMs, isCurrent }, (unit) => {
         context.join(unit);
         return handle();
       });
