@@ -17,11 +17,21 @@ const [bits16, bits32] = [2 ** 16, 2 ** 32];
 /** In the flags of a context, above those of W3C: it is known whether the context is remote; it is. */
 const [remoteKnown, remote] = [0x100, 0x200];
 
-const cache = new AttributeCache((key, value) => {
-  const writer = new ProtobufWriter();
-  writeAttribute(writer, key, value);
-  return writer.finish().slice();
+/** Fields of a KeyValue, and of an AnyValue. */
+const [keyField, valueField, textField] = [1, 2, 1];
+/** Of nearly every span: 128 to 16,383 bytes. */
+const spanLengthBytes = 2;
+
+const cache = new AttributeCache({
+  writeKey: (key) => bytesOf((writer) => writer.writeString(keyField, key)),
+  writeAttribute: (key, value) => bytesOf((writer) => writeAttribute(writer, key, value)),
 });
+
+function bytesOf(write: (writer: ProtobufWriter) => void): Uint8Array {
+  const writer = new ProtobufWriter();
+  write(writer);
+  return writer.finish().slice();
+}
 
 /** An ExportTraceServiceRequest in the making; its spans are of one resource. */
 export class EncodedSpans {
@@ -85,7 +95,7 @@ export class EncodedSpans {
 
 /** A span of a ScopeSpans. */
 function writeSpan(writer: ProtobufWriter, span: ReadableSpan): void {
-  const message = writer.beginMessage(2);
+  const message = writer.beginMessage(2, spanLengthBytes);
   const context = span.spanContext();
   writer.writeHex(1, context.traceId);
   writer.writeHex(2, context.spanId);
@@ -112,7 +122,7 @@ function writeSpan(writer: ProtobufWriter, span: ReadableSpan): void {
   writer.writeInteger(3, span.status.code);
   writer.endMessage(status);
   writer.writeFixed32(16, flagsOf(context, span.parentSpanContext?.isRemote));
-  writer.endMessage(message);
+  writer.endMessage(message, spanLengthBytes);
 }
 
 function writeEvent(
@@ -152,28 +162,33 @@ function writeTime(writer: ProtobufWriter, field: number, [seconds, nanoseconds]
 function writeAttributes(writer: ProtobufWriter, field: number, attributes: Attributes): void {
   for (const key in attributes) {
     const value = attributes[key];
-    const known = value === undefined ? undefined : cache.find(key, value);
-    if (known === undefined) {
+    const known = value === undefined ? undefined : cache.findKey(key);
+    const bytes = known === undefined ? undefined : cache.find(known, value as AttributeValue);
+    if (bytes !== undefined) {
+      writer.writeBytes(field, bytes);
+    } else if (
+      known === undefined ||
+      typeof value !== "string" ||
+      !writer.tryShortText(field, known.keyBytes, valueField, textField, value)
+    ) {
       const attribute = writer.beginMessage(field);
       writeAttribute(writer, key, value);
       writer.endMessage(attribute);
-    } else {
-      writer.writeBytes(field, known);
     }
   }
 }
 
 /** What a KeyValue holds. */
 function writeAttribute(writer: ProtobufWriter, key: string, value: AttributeValue | undefined): void {
-  writer.writeString(1, key);
-  writeValue(writer, 2, value);
+  writer.writeString(keyField, key);
+  writeValue(writer, valueField, value);
 }
 
 /** An AnyValue; what a list does not have is one without a value. */
 function writeValue(writer: ProtobufWriter, field: number, value: AttributeValue | null | undefined): void {
   const message = writer.beginMessage(field);
   if (typeof value === "string") {
-    writer.writeString(1, value);
+    writer.writeString(textField, value);
   } else if (typeof value === "boolean") {
     writer.writeInteger(2, value ? 1 : 0);
   } else if (typeof value === "number") {

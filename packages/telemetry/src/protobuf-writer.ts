@@ -4,6 +4,7 @@
 
 const wireTypes = { varint: 0, fixed64: 1, delimited: 2, fixed32: 5 } as const;
 const smallestBuffer = 1_024;
+const longestInOneByte = 127;
 /** Above it, a loop in JavaScript takes longer than a call of the encoder. */
 const longestLooped = 200;
 
@@ -42,23 +43,59 @@ export class ProtobufWriter {
     this.#end += fields.length;
   }
 
-  /** Begins a nested message; `endMessage` wants what this returns. */
-  beginMessage(field: number): number {
+  /** Begins a nested message; `endMessage` wants what this returns, and how many bytes its length probably takes. */
+  beginMessage(field: number, lengthBytes = 1): number {
     this.#writeTag(field, wireTypes.delimited);
-    return this.#end++;
+    const lengthAt = this.#end;
+    this.#end += lengthBytes;
+    return lengthAt;
   }
 
-  endMessage(lengthAt: number): void {
-    const begin = lengthAt + 1;
+  endMessage(lengthAt: number, lengthBytes = 1): void {
+    const begin = lengthAt + lengthBytes;
     const length = this.#end - begin;
     const needed = varintSize(length);
-    if (needed > 1) {
+    if (needed !== lengthBytes) {
       this.#makeRoom(needed);
       this.#bytes.copyWithin(lengthAt + needed, begin, this.#end);
     }
     this.#end = lengthAt;
     this.#writeUint32(length);
     this.#end += length;
+  }
+
+  /**
+   * A message of fields that were written before, and of one more field: a message whose one field is a text. All lengths are
+   * known at once where the text is short and in ASCII; elsewhere nothing is written.
+   */
+  tryShortText(field: number, fields: Uint8Array, messageField: number, textField: number, text: string): boolean {
+    const { length } = text;
+    const total = fields.length + length + 4;
+    if (total > longestInOneByte) {
+      return false;
+    }
+    this.#makeRoom(total + 6);
+    const begin = this.#end;
+    this.#writeTag(field, wireTypes.delimited);
+    const bytes = this.#bytes;
+    let end = this.#end;
+    bytes[end++] = total;
+    bytes.set(fields, end);
+    end += fields.length;
+    bytes[end++] = (messageField << 3) | wireTypes.delimited;
+    bytes[end++] = length + 2;
+    bytes[end++] = (textField << 3) | wireTypes.delimited;
+    bytes[end++] = length;
+    for (let at = 0; at < length; at++) {
+      const code = text.charCodeAt(at);
+      if (code > 0x7f) {
+        this.#end = begin;
+        return false;
+      }
+      bytes[end++] = code;
+    }
+    this.#end = end;
+    return true;
   }
 
   writeString(field: number, text: string): void {
@@ -151,8 +188,8 @@ export class ProtobufWriter {
   }
 
   #writeTag(field: number, wireType: number): void {
-    // A tag, and the byte for the length of a message.
-    this.#makeRoom(6);
+    // A tag, and the bytes for the length of a message.
+    this.#makeRoom(10);
     this.#writeUint32((field << 3) | wireType);
   }
 
