@@ -23,8 +23,9 @@ export interface Backlog {
   readonly oldestMs: number;
 }
 
-const batchRows = 1_000;
 const lanesAtOnce = 16;
+/** Of each lane, at a time. */
+const laneRows = 128;
 /** The net under LISTEN: nothing waits for longer than this unseen. */
 const pollMs = 1_000;
 const errorPauseMs = 1_000;
@@ -43,7 +44,7 @@ export class OutboxRelay {
   #wake: () => void = () => undefined;
   /** One connection for everything: handlers that hold all others do not hold this up. */
   #client: PooledClient | undefined;
-  #firstLane = 0;
+  #nextLane = 0;
   #nextBacklogMs = 0;
   #problem: string | undefined;
   #ended: Promise<void> = Promise.resolve();
@@ -138,29 +139,35 @@ export class OutboxRelay {
     }
   }
 
-  /** Goes round the lanes until a whole round has found nothing. */
+  /** Goes round the lanes in which something waits, until a whole round has found nothing that no other relay has. */
   async #publishWaiting(): Promise<void> {
     for (let empty = 0; empty < laneCount / lanesAtOnce && !this.#isStopped; ) {
-      if (empty === 0 && !(await this.#anyWaiting())) {
+      const lane = await this.#findWaitingLane();
+      if (lane === undefined) {
         return;
       }
-      const published = await this.#publishBatch(this.#firstLane);
-      if (published < batchRows) {
-        this.#firstLane = (this.#firstLane + lanesAtOnce) % laneCount;
-      }
+      const published = await this.#publishBatch(lane);
+      this.#nextLane = (lane + lanesAtOnce) % laneCount;
       empty = published === 0 ? empty + 1 : 0;
     }
   }
 
-  async #anyWaiting(): Promise<boolean> {
-    const { schema } = this.#options;
-    const { rows } = await this.#query<{ any: boolean }>(
-      `select exists (select from ${schema}.outbox where sent_at is null and failure is null) as any`,
+  /** The next one, going round. In the order of an index: whatever Postgres believes of the table, it skips what was sent. */
+  async #findWaitingLane(): Promise<number | undefined> {
+    const waiting = (lanes: string) =>
+      `(select lane from ${this.#options.schema}.outbox
+        where sent_at is null and failure is null and ${lanes} order by lane, position limit 1)`;
+    const { rows } = await this.#query<{ lane: number }>(
+      `${waiting("lane >= $1")} union all ${waiting("lane < $1")} limit 1`,
+      [this.#nextLane],
     );
-    return rows[0]?.any === true;
+    return rows[0]?.lane;
   }
 
-  /** What one relay takes no other sees until this transaction ends. Resolves with how many rows there were. */
+  /**
+   * What one relay takes no other sees until this transaction ends. Each lane is read by itself, from its oldest row on; asked
+   * for as a range, so that no other index has the order that is wanted. Resolves with how many rows there were.
+   */
   async #publishBatch(firstLane: number): Promise<number> {
     const { schema } = this.#options;
     await this.#query("begin");
@@ -169,8 +176,11 @@ export class OutboxRelay {
       [firstLane, firstLane + lanesAtOnce],
     );
     const { rows } = await this.#query<OutboxRow>(
-      `select position, subject, order_key, message_id, headers, body, schedule from ${schema}.outbox
-       where sent_at is null and failure is null and lane = any($1::smallint[]) order by position limit ${batchRows}`,
+      `select waiting.* from unnest($1::smallint[]) as taken(lane) cross join lateral (
+         select position, subject, order_key, message_id, headers, body, schedule from ${schema}.outbox
+         where outbox.lane >= taken.lane and outbox.lane <= taken.lane and sent_at is null and failure is null
+         order by lane, position limit ${laneRows}
+       ) as waiting order by position`,
       [lanes.rows.map(({ lane }) => lane)],
     );
     await this.#publishRows(rows);
@@ -219,7 +229,8 @@ export class OutboxRelay {
     const { schema, onBacklog } = this.#options;
     const { rows } = await this.#query<{ waiting: string; oldest: number | null }>(
       `select count(*) as waiting, extract(epoch from clock_timestamp() - min(created_at)) * 1000 as oldest
-       from (select created_at from ${schema}.outbox where sent_at is null and failure is null limit ${countUpTo}) as counted`,
+       from (select created_at from ${schema}.outbox where sent_at is null and failure is null
+             order by lane, position limit ${countUpTo}) as counted`,
     );
     onBacklog({ waiting: Number(rows[0]?.waiting ?? 0), oldestMs: Number(rows[0]?.oldest ?? 0) });
   }
