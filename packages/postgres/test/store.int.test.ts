@@ -304,16 +304,25 @@ await onEachPostgres(({ create, test, server }) => {
       );
       return Number(told?.count);
     };
-    // What a connection has read is told at the end of a transaction, a second later at most: the relay polls each second.
-    const settle = () => new Promise((resolve) => setTimeout(resolve, 2_500));
-    await settle();
-    const before = await readRows();
+    // What a connection has read is told with its next statement, a second later at the earliest: the relay polls each second.
+    const settled = async () => {
+      let count = Number.NEGATIVE_INFINITY;
+      await eventually(
+        async () => {
+          const before = count;
+          count = await readRows();
+          return count - before < 1_000;
+        },
+        { intervalMs: 2_000, timeoutMs: 30_000 },
+      );
+      return count;
+    };
+    const before = await settled();
     for (let n = 1; n <= 10; n++) {
       await writer.transaction(({ enqueue }) => enqueue(message("a", n)));
       await eventually(() => published.length === rows + n);
     }
-    await settle();
-    expect((await readRows()) - before).toBeLessThan(rows / 4);
+    expect((await settled()) - before).toBeLessThan(rows / 4);
     await Promise.all([writer, relay].map((connection) => connection.close()));
   });
 
