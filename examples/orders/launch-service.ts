@@ -60,7 +60,7 @@ export async function launchService<Published extends AnyEventContract, Called e
   }
 }
 
-/** On HEALTH_PORT, where one is set: from the first moment, and until the service has stopped, so that who asks is told which. */
+/** On HEALTH_PORT, where one is set: from the first moment until the service has stopped; starting and stopping are answers too. */
 async function answerProbes(health: () => ServiceHealth | undefined): Promise<HttpServer | undefined> {
   const { HEALTH_PORT: port, HOST: hostname = "127.0.0.1" } = process.env;
   return port ? await startHttpServer(createHealthApi(health), { hostname, port: Number(port) }) : undefined;
