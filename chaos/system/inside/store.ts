@@ -49,7 +49,7 @@ export function postgres(options: PostgresOptions = {}): Store {
 type Handle = StoreConnection["handle"];
 
 /** How long an effect stays uncommitted after its event was acknowledged. */
-const lateCommitMs = 150;
+const lateCommitMs = 400;
 
 function handlersWith(bug: PlantedBug | undefined) {
   return (real: StoreConnection, publish: (message: never) => Promise<unknown>): Handle => {
