@@ -49,5 +49,11 @@ export {
 } from "./wire/event-subject.ts";
 export { HeaderList } from "./wire/header-list.ts";
 export { maxBodyBytes, maxBodyDepth, parseJsonBody } from "./wire/json-body.ts";
-export { formatTraceparent, maxTracestateLength, parseTraceparent, type TraceParent } from "./wire/trace-context.ts";
+export {
+  createTraceIds,
+  formatTraceparent,
+  maxTracestateLength,
+  parseTraceparent,
+  type TraceParent,
+} from "./wire/trace-context.ts";
 export type { StoredAt, StoredWireMessage, WireHeaders, WireMessage } from "./wire/wire-message.ts";

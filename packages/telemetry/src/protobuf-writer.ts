@@ -85,17 +85,12 @@ export class ProtobufWriter {
     bytes[end++] = (messageField << 3) | wireTypes.delimited;
     bytes[end++] = length + 2;
     bytes[end++] = (textField << 3) | wireTypes.delimited;
-    bytes[end++] = length;
-    for (let at = 0; at < length; at++) {
-      const code = text.charCodeAt(at);
-      if (code > 0x7f) {
-        this.#end = begin;
-        return false;
-      }
-      bytes[end++] = code;
-    }
     this.#end = end;
-    return true;
+    const isAscii = this.#tryAscii(text, length);
+    if (!isAscii) {
+      this.#end = begin;
+    }
+    return isAscii;
   }
 
   writeString(field: number, text: string): void {

@@ -1,23 +1,16 @@
 // Event ids are UUIDv7: unique, and sorted by time. An event that a handler publishes gets an id derived from what
 // caused it, so a redelivered handler repeats the same ids and the stream drops the repetition.
 
-import { hash, randomFillSync } from "node:crypto";
+import { hash } from "node:crypto";
 import { v7 } from "uuid";
+import { drawRandomBytes } from "./random-bytes.ts";
 
-/** Random bytes are drawn for 256 ids at a time: drawing them one by one is most of what an id costs. */
-const pool = Buffer.alloc(16 * 256);
-let poolOffset = pool.length;
 let lastMs = 0;
 let sequence = 0;
 
 /** A new UUIDv7; ids of one process sort in the order in which they were made. */
 export function createEventId(): string {
-  if (poolOffset === pool.length) {
-    randomFillSync(pool);
-    poolOffset = 0;
-  }
-  const random = pool.subarray(poolOffset, poolOffset + 16);
-  poolOffset += 16;
+  const random = drawRandomBytes(16);
   const now = Date.now();
   // Within a millisecond the sequence counts up from a random start, with room for two billion ids.
   sequence = now > lastMs ? random.readUInt32BE(6) >>> 2 : sequence + 1;

@@ -1,6 +1,8 @@
 // W3C Trace Context as it travels in headers, read strictly: a malformed parent is worse than none.
 // @see https://www.w3.org/TR/trace-context/
 
+import { drawRandomBytes } from "./random-bytes.ts";
+
 const zeroTrace = "0".repeat(32);
 const zeroSpan = "0".repeat(16);
 
@@ -51,6 +53,12 @@ function hasShape(value: string): boolean {
     }
   }
   return true;
+}
+
+/** Ids of a trace that begins here, in hexadecimal. */
+export function createTraceIds(): Pick<TraceParent, "traceId" | "spanId"> {
+  const ids = drawRandomBytes(24);
+  return { traceId: ids.toString("hex", 0, 16), spanId: ids.toString("hex", 16) };
 }
 
 export function formatTraceparent({ traceId, spanId, flags }: TraceParent): string {

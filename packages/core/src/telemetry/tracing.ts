@@ -18,6 +18,7 @@ import {
 } from "@opentelemetry/api";
 import {
   type AnyProcedureContract,
+  createTraceIds,
   type EventEnvelope,
   formatTraceparent,
   parseTraceparent,
@@ -28,7 +29,6 @@ import {
 import { isRedriven } from "../dead-letters/redrive-message.ts";
 import type { Delivery, TransportPeer } from "../transport.ts";
 import { attributeNames as names } from "./telemetry-names.ts";
-import { createTraceIds } from "./trace-ids.ts";
 
 const maxNames = 1_000;
 

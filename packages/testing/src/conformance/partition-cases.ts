@@ -107,7 +107,7 @@ export const partitionCases: readonly ConformanceCase[] = [
       const writer = await scenario.start(defineService("writer", { publishes: [Made] }));
       let published = 0;
       const publishSome = async () => {
-        const items = Array.from({ length: 60 }, (_, key) => ({ key: `k${key}`, n: published + key }));
+        const items = makeItems(published + 60, 60).slice(published);
         published += items.length;
         await Promise.all(items.map((item) => writer.publish(Made, item)));
         await new Promise((resolve) => setTimeout(resolve, 120));
