@@ -7,7 +7,7 @@ import { apiErrorCodes } from "./jetstream-api.ts";
 /** The part of CONSUMER.INFO that matters here. */
 export interface ConsumerFacts {
   readonly created: string;
-  readonly delivered: { readonly consumer_seq: number };
+  readonly delivered: { readonly consumer_seq: number; readonly stream_seq: number };
   readonly ack_floor: { readonly stream_seq: number };
   readonly num_ack_pending: number;
   readonly num_pending: number;

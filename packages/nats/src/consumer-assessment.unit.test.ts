@@ -3,7 +3,7 @@ import { assessConsumer, type ConsumerFacts } from "./consumer-assessment.ts";
 
 const facts: ConsumerFacts = {
   created: "2026-01-01T00:00:00Z",
-  delivered: { consumer_seq: 10 },
+  delivered: { consumer_seq: 10, stream_seq: 10 },
   ack_floor: { stream_seq: 10 },
   num_ack_pending: 0,
   num_pending: 0,
@@ -17,7 +17,7 @@ describe("a durable consumer", () => {
   test("is well while it waits, and while events are on their way to us", () => {
     expect(assessConsumer(answer(), facts, true).kind).toBe("well");
     expect(assessConsumer(answer({ num_pending: 5, num_waiting: 0 }), facts, false).kind).toBe("well");
-    expect(assessConsumer(answer({ delivered: { consumer_seq: 12 } }), facts, true).kind).toBe("well");
+    expect(assessConsumer(answer({ delivered: { consumer_seq: 12, stream_seq: 12 } }), facts, true).kind).toBe("well");
   });
 
   test("is gone with its stream or without it; another error says nothing", () => {
@@ -28,8 +28,10 @@ describe("a durable consumer", () => {
 
   test("is replayed when it was made anew, or when its numbers went back", () => {
     expect(assessConsumer(answer({ created: "2026-01-02T00:00:00Z" }), facts, true).kind).toBe("replay");
-    expect(assessConsumer(answer({ delivered: { consumer_seq: 2 } }), facts, true).kind).toBe("replay");
-    expect(assessConsumer(answer({ delivered: { consumer_seq: 2 } }), undefined, true).kind).toBe("well");
+    expect(assessConsumer(answer({ delivered: { consumer_seq: 2, stream_seq: 2 } }), facts, true).kind).toBe("replay");
+    expect(assessConsumer(answer({ delivered: { consumer_seq: 2, stream_seq: 2 } }), undefined, true).kind).toBe(
+      "well",
+    );
   });
 
   test("is stalled when events wait, no request does, and we believe that ours should", () => {

@@ -3,6 +3,7 @@
 
 import type { Logger, SubscriptionTopology } from "@throughline/core";
 import type { ConsumerWatch } from "./consumer-watch.ts";
+import type { Expected } from "./redelivery-order.ts";
 
 /** What a service does about changes that others make to its durable consumers while it runs. */
 export interface ConsumerPolicy {
@@ -34,14 +35,17 @@ export interface RecoveryListener {
   onReplay(problem: string): void;
   /** The durable was made anew behind what was settled: its numbers begin again. */
   onRenewed(): void;
-  /** From here on asking is safe. */
-  onOver(): void;
+  /** From here on asking is safe. In order, `expected` comes before anything new. */
+  onOver(expected?: Expected): void;
 }
 
 const firstPauseMs = 50;
 const maxPauseMs = 2_000;
-/** How much longer than the ack wait to wait for what is delivered again: the server's timers are not exact. */
-const orderSlackMs = 300;
+/**
+ * How much longer than the ack wait to wait for what is delivered again. Members of a cluster tell each other the time of a
+ * delivery in whole seconds, and a request that nobody listens to any more is served for another 250 ms.
+ */
+const orderSlackMs = 1_300;
 
 interface Attempt {
   timer?: NodeJS.Timeout;
@@ -162,20 +166,40 @@ export class ConsumerRecovery {
    * anything new.
    */
   async #awaitRedeliveries(attempt: Attempt): Promise<void> {
-    attempt.timer = setTimeout(() => this.#end(attempt), this.#parts.subscription.ackWaitMs + orderSlackMs);
-    const seen = await this.#watch.look();
-    if (seen?.answer.ok === true && seen.answer.result.num_ack_pending === 0) {
+    const dueInMs = this.#parts.subscription.ackWaitMs + orderSlackMs;
+    attempt.timer = setTimeout(() => void this.#expectRedeliveries(attempt), dueInMs);
+    const expected = await this.#lookForUnsettled();
+    if (expected?.count === 0) {
       this.#end(attempt);
     } else if (this.#current === attempt) {
       this.#problem ??= "waiting for what was on its way, to keep the order";
     }
   }
 
-  #end(attempt: Attempt): void {
+  async #expectRedeliveries(attempt: Attempt): Promise<void> {
+    const expected = await this.#lookForUnsettled();
+    if (expected !== undefined) {
+      this.#end(attempt, expected);
+    } else if (this.#isCurrent(attempt)) {
+      this.#restoreLater(attempt);
+    }
+  }
+
+  /** What the server will deliver again unless it is settled before; undefined where it does not say. */
+  async #lookForUnsettled(): Promise<Expected | undefined> {
+    const answer = (await this.#watch.look())?.answer;
+    if (answer?.ok !== true) {
+      return undefined;
+    }
+    const { num_ack_pending: count, delivered } = answer.result;
+    return { count, lastSequence: delivered.stream_seq };
+  }
+
+  #end(attempt: Attempt, expected?: Expected): void {
     if (this.#current === attempt) {
       clearTimeout(attempt.timer);
       this.#current = undefined;
-      this.#listener.onOver();
+      this.#listener.onOver(expected);
     }
   }
 

@@ -13,6 +13,7 @@ import { decodeHeaderBlock, type HeaderBlock } from "./header-block.ts";
 import type { JetStreamApi } from "./jetstream-api.ts";
 import { type AnswerParts, JetStreamDelivery } from "./jetstream-delivery.ts";
 import { rawHeaderBlock, replyOf } from "./raw-message.ts";
+import { RedeliveryOrder } from "./redelivery-order.ts";
 import { waitAtMost } from "./wait-at-most.ts";
 
 export interface PullParts extends AnswerParts, RecoveryParts {
@@ -45,13 +46,15 @@ export class PullConsumption implements Consumption {
   readonly #subject: string;
   #inbox: string;
   #subscription: Subscription;
-  readonly #silenceCheck: NodeJS.Timeout;
+  readonly #beat: NodeJS.Timeout;
   readonly #watch: ConsumerWatch;
   readonly #recovery: ConsumerRecovery;
-  /** Deliveries that may still come. */
+  readonly #redeliveries = new RedeliveryOrder();
+  /** Deliveries that may still be handed on. */
   #granted = 0;
-  /** Part of `granted` that was asked for at the server and has not come. */
+  /** What was asked for at the server and has not come. */
   #requested = 0;
+  #isAboutToAsk = false;
   #pulls = 0;
   #lastHeardMs = Date.now();
   #lastAskedMs = 0;
@@ -65,7 +68,10 @@ export class PullConsumption implements Consumption {
     this.#subject = `$JS.API.CONSUMER.MSG.NEXT.${stream}.${durable}`;
     this.#inbox = createInbox(parts.inboxPrefix);
     this.#subscription = this.#listen();
-    this.#silenceCheck = setInterval(() => this.#checkSilence(), heartbeatMs / 2);
+    this.#beat = setInterval(() => {
+      this.#redeliveries.extend();
+      this.#checkSilence();
+    }, heartbeatMs / 2);
     this.#watch = new ConsumerWatch({
       api: parts.api,
       subscription: parts.subscription,
@@ -76,13 +82,19 @@ export class PullConsumption implements Consumption {
     this.#recovery = new ConsumerRecovery(parts, this.#watch, {
       onReplay: (problem) => this.#replay(problem),
       onRenewed: () => this.#forgetNumbers(),
-      onOver: () => this.#pullIfWorthwhile(),
+      onOver: (expected) => {
+        if (expected !== undefined) {
+          this.#redeliveries.expect(expected);
+        }
+        this.#pullIfWorthwhile();
+      },
     });
   }
 
   grant(count: number): void {
     if (!this.#paused) {
       this.#granted += count;
+      this.#handOn();
       this.#pullIfWorthwhile();
     }
   }
@@ -99,6 +111,7 @@ export class PullConsumption implements Consumption {
     if (!this.#stopped && !this.#parts.connection.isClosed()) {
       await waitAtMost(quietTimeoutMs, this.#subscription.drain());
     }
+    this.#handOnAll();
     this.#requested = 0;
     this.#granted = 0;
   }
@@ -116,8 +129,7 @@ export class PullConsumption implements Consumption {
     }
     this.#paused = false;
     if (!this.#stopped && !this.#parts.connection.isClosed()) {
-      this.#inbox = createInbox(this.#parts.inboxPrefix);
-      this.#subscription = this.#listen();
+      this.#listenElsewhere();
     }
   }
 
@@ -144,19 +156,38 @@ export class PullConsumption implements Consumption {
     }
     this.#stopped = true;
     this.#parts.onStop();
-    clearInterval(this.#silenceCheck);
+    clearInterval(this.#beat);
     this.#recovery.stop();
     this.#watch.stop();
     if (this.#parts.connection.isClosed()) {
       return;
     }
     await waitAtMost(drainTimeoutMs, this.#subscription.drain());
+    this.#handOnAll();
   }
 
-  /** After a reconnect the old requests are gone: asks anew, in order only once nothing is on its way any more. */
+  /** After a reconnect: asks anew, in order only once nothing is on its way any more. */
   restart(): void {
-    this.#requested = 0;
+    this.#forsakeRequests();
     this.#recovery.beginConnected();
+  }
+
+  /**
+   * Whoever leads the consumer may still have requests from before the interruption. In order, what it sends for them would
+   * come too early, so nobody listens there any more; and what waits for its predecessors comes again with them.
+   */
+  #forsakeRequests(): void {
+    this.#requested = 0;
+    if (this.#parts.subscription.keepOrder && !this.#paused && !this.#stopped) {
+      this.#redeliveries.clear();
+      this.#subscription.unsubscribe();
+      this.#listenElsewhere();
+    }
+  }
+
+  #listenElsewhere(): void {
+    this.#inbox = createInbox(this.#parts.inboxPrefix);
+    this.#subscription = this.#listen();
   }
 
   #listen(): Subscription {
@@ -174,16 +205,30 @@ export class PullConsumption implements Consumption {
     await this.#parts.api.require(`CONSUMER.PAUSE.${stream}.${durable}`, pause);
   }
 
-  /** Asks when nothing is on its way, or when half of the grant is free: few requests, no gap between batches. */
+  /**
+   * Asks when nothing is on its way, or when half of the grant is free: few requests, no gap between batches. In order, only
+   * when nothing is on its way: whoever takes over from a consumer's leader would answer the next request with newer events
+   * than those that its predecessor sent and that never arrived.
+   */
   #pullIfWorthwhile(): void {
-    const missing = this.#granted - this.#requested;
-    if (
-      missing <= 0 ||
-      this.#stopped ||
-      this.#paused ||
-      this.#recovery.isUnderWay ||
-      (this.#requested > 0 && missing < this.#requested)
-    ) {
+    if (!this.#parts.subscription.keepOrder) {
+      if (this.#requested === 0 || this.#granted >= 2 * this.#requested) {
+        this.#ask();
+      }
+    } else if (this.#requested === 0 && !this.#isAboutToAsk) {
+      // Once, for all that is granted until what has arrived is worked on.
+      this.#isAboutToAsk = true;
+      setImmediate(() => {
+        this.#isAboutToAsk = false;
+        this.#ask();
+      });
+    }
+  }
+
+  #ask(): void {
+    const { isOpen, size } = this.#redeliveries;
+    const missing = this.#granted - this.#requested - (isOpen ? 0 : size);
+    if (missing <= 0 || this.#stopped || this.#paused || this.#recovery.isUnderWay) {
       return;
     }
     if (this.#requested === 0) {
@@ -214,7 +259,6 @@ export class PullConsumption implements Consumption {
       }
       return;
     }
-    this.#granted = Math.max(0, this.#granted - 1);
     this.#requested = Math.max(0, this.#requested - 1);
     this.#recovery.confirm();
     if (reply.consumerSequence < this.#lastConsumerSequence) {
@@ -222,15 +266,34 @@ export class PullConsumption implements Consumption {
       this.#replay("it was set back or made anew from outside");
     }
     this.#lastConsumerSequence = reply.consumerSequence;
-    this.#parts.listener.onDelivery(new JetStreamDelivery(this.#parts, message, replySubject, reply, reading));
+    this.#redeliveries.add(new JetStreamDelivery(this.#parts, message, replySubject, reply, reading));
+    this.#handOn();
     this.#pullIfWorthwhile();
+  }
+
+  #handOn(): void {
+    while (this.#granted > 0) {
+      const next = this.#redeliveries.take();
+      if (next === undefined) {
+        return;
+      }
+      this.#granted--;
+      this.#parts.listener.onDelivery(next);
+    }
+  }
+
+  /** To be given back: nothing is asked for any more. */
+  #handOnAll(): void {
+    this.#redeliveries.close();
+    this.#granted = Math.max(this.#granted, this.#redeliveries.size);
+    this.#handOn();
   }
 
   #onStatus({ status: code, description, headers }: HeaderBlock): void {
     if (code === status.heartbeat) {
-      this.#confirmUnlessPaused();
+      this.#onNothingToSend();
     } else if (code === status.expired || code === status.noMessages) {
-      this.#confirmUnlessPaused();
+      this.#onNothingToSend();
       const unfilled = Number(headers.get("nats-pending-messages") ?? this.#requested);
       this.#requested = Math.max(0, this.#requested - unfilled);
       this.#pullIfWorthwhile();
@@ -266,6 +329,12 @@ export class PullConsumption implements Consumption {
     }
   }
 
+  #onNothingToSend(): void {
+    this.#redeliveries.close();
+    this.#handOn();
+    this.#confirmUnlessPaused();
+  }
+
   /** A heartbeat says that the request waits at the server; a paused consumer sends it too. */
   #confirmUnlessPaused(): void {
     if (this.#watch.facts?.paused !== true) {
@@ -286,7 +355,7 @@ export class PullConsumption implements Consumption {
   }
 
   #interrupt(problem: string): void {
-    this.#requested = 0;
+    this.#forsakeRequests();
     this.#recovery.begin(problem);
   }
 }

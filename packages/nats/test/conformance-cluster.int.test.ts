@@ -1,7 +1,8 @@
 // The promises hold on a cluster of three whose leaders are killed all the while.
 
+import { setTimeout as sleep } from "node:timers/promises";
 import { type NatsCluster, type NatsServer, startNatsCluster } from "@throughline/servers";
-import { type Capability, testConformance } from "@throughline/testing";
+import { type Capability, eventually, testConformance } from "@throughline/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { nats } from "../src/index.ts";
 import { vitestRunner } from "./single-server-conformance.ts";
@@ -20,10 +21,20 @@ async function countLed(server: NatsServer): Promise<number> {
   return (body?.account_details ?? []).reduce((sum, { stream_detail: details = [] }) => sum + details.length, 0);
 }
 
+/** Whether a member has a route to each of the others. */
+async function isJoined(server: NatsServer): Promise<boolean> {
+  const response = await fetch(`${server.monitorUrl}/routez`, { signal: AbortSignal.timeout(1_000) });
+  const { routes = [] } = (await response.json()) as { routes?: { remote_id: string }[] };
+  return new Set(routes.map(({ remote_id: id }) => id)).size === 2;
+}
+
 /** Kills whoever leads most, brings it back, and begins again until it is stopped. */
 class LeaderKiller {
   readonly #cluster: NatsCluster;
   readonly #done: Promise<void>;
+  #losing: Promise<void> = Promise.resolve();
+  #recoveryMs = 0;
+  #holds = 0;
   #stopped = false;
   kills = 0;
 
@@ -32,23 +43,44 @@ class LeaderKiller {
     this.#done = this.#run();
   }
 
+  /** Kills nobody, with all members up and joined, until it is disposed. */
+  async hold(): Promise<AsyncDisposable> {
+    this.#holds++;
+    await this.#losing;
+    await eventually(async () => (await Promise.all(this.#cluster.servers.map(isJoined))).every(Boolean), {
+      timeoutMs: 30_000,
+    });
+    return {
+      [Symbol.asyncDispose]: async () => {
+        this.#holds--;
+      },
+    };
+  }
+
   async stop(): Promise<void> {
     this.#stopped = true;
     await this.#done;
   }
 
   async #run(): Promise<void> {
-    for (let startTookMs = 0; !this.#stopped; ) {
-      await new Promise((resolve) => setTimeout(resolve, Math.max(betweenKillsMs, startTookMs * recoveryShare)));
-      const led = await Promise.all(this.#cluster.servers.map(countLed));
-      const leader = this.#cluster.servers[led.indexOf(Math.max(...led))] as NatsServer;
-      await leader.kill();
-      this.kills++;
-      await new Promise((resolve) => setTimeout(resolve, downMs));
-      const startedAt = performance.now();
-      await leader.start();
-      startTookMs = performance.now() - startedAt;
+    while (!this.#stopped) {
+      await sleep(Math.max(betweenKillsMs, this.#recoveryMs * recoveryShare));
+      if (this.#holds === 0) {
+        this.#losing = this.#loseLeader();
+        await this.#losing;
+      }
     }
+  }
+
+  async #loseLeader(): Promise<void> {
+    const led = await Promise.all(this.#cluster.servers.map(countLed));
+    const leader = this.#cluster.servers[led.indexOf(Math.max(...led))] as NatsServer;
+    await leader.kill();
+    this.kills++;
+    await sleep(downMs);
+    const startedAt = performance.now();
+    await leader.start();
+    this.#recoveryMs = performance.now() - startedAt;
   }
 }
 
@@ -70,6 +102,7 @@ describe("JetStream on a cluster whose leaders are killed", () => {
     capabilities,
     createTransport: (options) => nats({ servers: cluster.url, streams: { replicas: 3 }, ...options }),
     disturbed: true,
+    calm: () => killer.hold(),
   }));
 
   test("lost leaders while the suite ran", () => {

@@ -20,6 +20,8 @@ export interface ConformanceSubject {
    * "at least once" and nothing is promised about durations.
    */
   readonly disturbed?: boolean;
+  /** Where `disturbed`: holds the faults off, with every part of the broker up, until it is disposed. */
+  calm?(): Promise<AsyncDisposable>;
   /** Default: says nothing. */
   readonly logger?: Logger;
 }
@@ -30,6 +32,8 @@ export interface ConformanceCase {
   readonly title: string;
   /** Without it, `refused` has to hold instead where it is given; otherwise the case is skipped and counted. */
   readonly needs?: Capability;
+  /** Is about what a fault may lose, such as a question that is asked at most once: faults are held off meanwhile. */
+  readonly needsCalm?: boolean;
   readonly timeoutMs?: number;
   run(subject: ConformanceSubject): Promise<void>;
   /** What a transport without `needs` has to do: refuse clearly. */

@@ -57,14 +57,24 @@ export function testConformance(
   capabilities: readonly Capability[],
   open: () => ConformanceSubject,
 ): void {
-  for (const { title, needs, timeoutMs = defaultTimeoutMs, run, refused } of conformanceCases) {
+  for (const promise of conformanceCases) {
+    const { title, needs, timeoutMs = defaultTimeoutMs, refused } = promise;
     if (needs === undefined || capabilities.includes(needs)) {
       const register = needs === "interruption" ? runner.alone : runner.together;
-      register(title, () => run(open()), timeoutMs);
+      register(title, () => runCase(promise, open()), timeoutMs);
     } else if (refused !== undefined) {
       runner.together(`refuses clearly, without ${needs}: ${title}`, () => refused(open()), timeoutMs);
     } else {
       runner.skip(`${title} (needs ${needs})`, async () => undefined);
     }
   }
+}
+
+async function runCase({ needsCalm, run }: ConformanceCase, subject: ConformanceSubject): Promise<void> {
+  if (needsCalm !== true || subject.calm === undefined) {
+    await run(subject);
+    return;
+  }
+  await using _calm = await subject.calm();
+  await run({ ...subject, disturbed: false });
 }
