@@ -57,6 +57,8 @@ export class ConsumerRecovery {
   readonly #listener: RecoveryListener;
   #current: Attempt | undefined;
   #pauseMs = firstPauseMs;
+  /** When all that was on its way is ready to come again; undefined while more is asked for. */
+  #redeliveryDueMs: number | undefined;
   #problem: string | undefined;
   #stopped = false;
 
@@ -116,6 +118,7 @@ export class ConsumerRecovery {
   /** From here on an attempt that began earlier has no say any more. */
   #supersede(): Attempt {
     clearTimeout(this.#current?.timer);
+    this.#redeliveryDueMs ??= performance.now() + this.#parts.subscription.ackWaitMs + orderSlackMs;
     this.#current = {};
     return this.#current;
   }
@@ -163,10 +166,10 @@ export class ConsumerRecovery {
   /**
    * What was on its way when the connection broke, or when a process died, comes again after the ack wait, and new events
    * would overtake it. In order, so nothing is asked for until the server has it ready: it sends what is due again before
-   * anything new.
+   * anything new. Further interruptions meanwhile lose nothing, so they do not make the wait longer.
    */
   async #awaitRedeliveries(attempt: Attempt): Promise<void> {
-    const dueInMs = this.#parts.subscription.ackWaitMs + orderSlackMs;
+    const dueInMs = (this.#redeliveryDueMs ?? 0) - performance.now();
     attempt.timer = setTimeout(() => void this.#expectRedeliveries(attempt), dueInMs);
     const expected = await this.#lookForUnsettled();
     if (expected?.count === 0) {
@@ -199,6 +202,7 @@ export class ConsumerRecovery {
     if (this.#current === attempt) {
       clearTimeout(attempt.timer);
       this.#current = undefined;
+      this.#redeliveryDueMs = undefined;
       this.#listener.onOver(expected);
     }
   }

@@ -11,7 +11,7 @@ import {
 import { eventually } from "../eventually.ts";
 import type { Item } from "../item-contract.ts";
 import type { ConformanceCase, ConformanceSubject } from "./conformance-case.ts";
-import { assertRejects, makeItems, Scenario, whenCaughtUp } from "./scenario.ts";
+import { assertRejects, makeItems, patience, Scenario, whenCaughtUp } from "./scenario.ts";
 
 /** A subscription that fails until it is mended, another of the same events that never does, and their letters. */
 class FailingService {
@@ -45,8 +45,8 @@ class FailingService {
     const writer = await this.#scenario.start(defineService("writer", { publishes: [Made] }));
     await Promise.all(makeItems(count, count).map((item) => writer.publish(Made, item)));
     const letters = await this.#scenario.openDeadLetters();
-    await eventually(async () => (await collect(letters.list(this.filter))).length === count, { timeoutMs: 50_000 });
-    await eventually(() => this.elsewhere.length >= count, { timeoutMs: 50_000 });
+    await eventually(async () => (await collect(letters.list(this.filter))).length === count, patience);
+    await eventually(() => this.elsewhere.length >= count, patience);
     return letters;
   }
 }
@@ -163,7 +163,7 @@ export const deadLetterCases: readonly ConformanceCase[] = [
       assert.equal(resumed.state, "completed");
       // A letter whose deletion got lost with a leader is taken up again, under its id: counted twice, delivered once.
       once(subject, cancelled.redriven + resumed.redriven, 40);
-      await eventually(() => new Set(service.handled.map(({ item }) => item.n)).size === 40, { timeoutMs: 30_000 });
+      await eventually(() => new Set(service.handled.map(({ item }) => item.n)).size === 40, patience);
       once(subject, service.handled.length, 40);
       await assertRejects(letters.resume("no-such-job"), "BUS_REDRIVE_UNKNOWN");
     },
@@ -181,7 +181,7 @@ export const deadLetterCases: readonly ConformanceCase[] = [
         body: '{"key":7}',
         messageId: `bad-${scenario.context}`,
       });
-      await eventually(async () => (await collect(letters.list(service.filter))).length === 7, { timeoutMs: 30_000 });
+      await eventually(async () => (await collect(letters.list(service.filter))).length === 7, patience);
       service.isBroken = () => false;
       const dry = await letters.redrive(service.filter, { dryRun: true });
       assert.deepEqual([dry.state, dry.matching, dry.unreadable, dry.redriven], ["dry-run", 7, 1, 0]);

@@ -11,7 +11,7 @@ import {
 } from "@throughline/core";
 import { eventually } from "../eventually.ts";
 import type { ConformanceCase, ConformanceSubject } from "./conformance-case.ts";
-import { assertRejects, Scenario } from "./scenario.ts";
+import { assertRejects, patience, Scenario } from "./scenario.ts";
 
 const ackWaitMs = 1_000;
 
@@ -93,16 +93,17 @@ export const deliveryCases: readonly ConformanceCase[] = [
       await pause(200);
       assert.ok(durable.deliveries.length < 1, "something was delivered before the first grant");
       consumption.grant(3);
-      await eventually(() => durable.deliveries.length >= 3, { timeoutMs: 30_000 });
+      await eventually(() => durable.deliveries.length >= 3, patience);
       for (const delivery of durable.deliveries) {
         delivery.acknowledge();
       }
       await pause(300);
       assert.ok(!isCalm(subject) || durable.deliveries.length === 3, `${durable.deliveries.length} were delivered`);
       consumption.grant(100);
-      await eventually(() => new Set(durable.deliveries.map(({ storedAt }) => storedAt.sequence)).size === 20, {
-        timeoutMs: 30_000,
-      });
+      await eventually(
+        () => new Set(durable.deliveries.map(({ storedAt }) => storedAt.sequence)).size === 20,
+        patience,
+      );
     },
   },
   {
@@ -110,7 +111,7 @@ export const deliveryCases: readonly ConformanceCase[] = [
     async run(subject) {
       await using scenario = new Scenario(subject);
       const durable = await Durable.deliver(scenario, 1);
-      await eventually(() => durable.deliveries.length >= 3, { timeoutMs: 30_000 });
+      await eventually(() => durable.deliveries.length >= 3, patience);
       assert.deepEqual(durable.attemptsOf(durable.deliveries[0]?.storedAt.sequence ?? 0).slice(0, 3), [1, 2, 3]);
     },
   },
@@ -122,7 +123,7 @@ export const deliveryCases: readonly ConformanceCase[] = [
       await durable.publish(3);
       const first = await durable.consume();
       first.grant(3);
-      await eventually(() => durable.deliveries.length === 3, { timeoutMs: 30_000 });
+      await eventually(() => durable.deliveries.length === 3, patience);
       const inHand = durable.deliveries.map(({ storedAt }) => storedAt.sequence);
       // It dies without a word.
       await first.stop();
@@ -130,7 +131,7 @@ export const deliveryCases: readonly ConformanceCase[] = [
       await durable.publish(3, "later");
       const successor = await durable.consume();
       successor.grant(100);
-      await eventually(() => durable.deliveries.length >= 6, { timeoutMs: 30_000 });
+      await eventually(() => durable.deliveries.length >= 6, patience);
       const order = durable.deliveries.map(({ storedAt }) => storedAt.sequence);
       assert.deepEqual(order.slice(0, 3).toSorted(), inHand.toSorted(), "something newer came first");
       for (const delivery of durable.deliveries) {
@@ -143,7 +144,7 @@ export const deliveryCases: readonly ConformanceCase[] = [
       const startedAt = Date.now();
       const third = await durable.consume();
       third.grant(1);
-      await eventually(() => durable.deliveries.length >= 7, { timeoutMs: 30_000 });
+      await eventually(() => durable.deliveries.length >= 7, patience);
       assert.ok(!isCalm(subject) || Date.now() - startedAt < ackWaitMs / 2, "it waited for nothing");
     },
   },
@@ -152,7 +153,7 @@ export const deliveryCases: readonly ConformanceCase[] = [
     async run(subject) {
       await using scenario = new Scenario(subject);
       const durable = await Durable.deliver(scenario, 1);
-      const delivery = await eventually(() => durable.deliveries[0], { timeoutMs: 30_000 });
+      const delivery = await eventually(() => durable.deliveries[0], patience);
       const extending = setInterval(() => delivery.extend(), ackWaitMs / 4);
       await pause(3 * ackWaitMs);
       clearInterval(extending);
@@ -165,13 +166,13 @@ export const deliveryCases: readonly ConformanceCase[] = [
     async run(subject) {
       await using scenario = new Scenario(subject);
       const durable = await Durable.deliver(scenario, 3);
-      await eventually(() => durable.deliveries.length >= 3, { timeoutMs: 30_000 });
+      await eventually(() => durable.deliveries.length >= 3, patience);
       const [first, second, third] = durable.deliveries as [Delivery, Delivery, Delivery];
       first.acknowledge();
       second.terminate("of no use");
       const retriedAt = Date.now();
       third.retry(600);
-      const again = await eventually(() => durable.deliveries[3], { timeoutMs: 30_000 });
+      const again = await eventually(() => durable.deliveries[3], patience);
       assert.ok(!isCalm(subject) || Date.now() - retriedAt >= 550, "it came before its delay was over");
       again.acknowledge();
       await pause(2 * ackWaitMs);
@@ -189,7 +190,7 @@ export const deliveryCases: readonly ConformanceCase[] = [
       await durable.publish(20);
       const consumption = await durable.consume();
       consumption.grant(5);
-      await eventually(() => durable.deliveries.length >= 5, { timeoutMs: 30_000 });
+      await eventually(() => durable.deliveries.length >= 5, patience);
       consumption.grant(3);
       await consumption.pause();
       const before = [...durable.deliveries];
@@ -202,9 +203,10 @@ export const deliveryCases: readonly ConformanceCase[] = [
       await pause(200);
       assert.equal(durable.deliveries.length, before.length, "grants from before the pause still counted");
       consumption.grant(40);
-      await eventually(() => new Set(durable.deliveries.map(({ storedAt }) => storedAt.sequence)).size === 20, {
-        timeoutMs: 30_000,
-      });
+      await eventually(
+        () => new Set(durable.deliveries.map(({ storedAt }) => storedAt.sequence)).size === 20,
+        patience,
+      );
       if (isCalm(subject)) {
         const after = durable.deliveries.slice(before.length).map(({ storedAt }) => storedAt.sequence);
         assert.deepEqual(
@@ -225,7 +227,7 @@ export const deliveryCases: readonly ConformanceCase[] = [
       await durable.publish(20);
       const consumption = await durable.consume();
       consumption.grant(5);
-      await eventually(() => durable.deliveries.length >= 5, { timeoutMs: 30_000 });
+      await eventually(() => durable.deliveries.length >= 5, patience);
       await consumption.pause();
       const before = [...durable.deliveries];
       for (const delivery of before) {
@@ -233,7 +235,7 @@ export const deliveryCases: readonly ConformanceCase[] = [
       }
       await consumption.resume();
       consumption.grant(20);
-      await eventually(() => durable.deliveries.length >= before.length + 20, { timeoutMs: 30_000 });
+      await eventually(() => durable.deliveries.length >= before.length + 20, patience);
       if (isCalm(subject)) {
         assert.deepEqual(
           durable.deliveries.slice(before.length).map(({ storedAt }) => storedAt.sequence),
@@ -260,10 +262,10 @@ export const deliveryCases: readonly ConformanceCase[] = [
       // A new leader may learn of the pause a little after it begins to deliver.
       assert.ok(!isCalm(subject) || durable.deliveries.length === 0, "something was delivered during the pause");
       await first.releaseFleet();
-      await eventually(() => durable.deliveries.length >= 5, { timeoutMs: 30_000 });
+      await eventually(() => durable.deliveries.length >= 5, patience);
       await second.holdFleet(1_000);
       await durable.publish(5, "later");
-      await eventually(() => durable.attemptsOf(10).length > 0, { timeoutMs: 30_000 });
+      await eventually(() => durable.attemptsOf(10).length > 0, patience);
       for (const delivery of durable.deliveries) {
         delivery.acknowledge();
       }
@@ -309,7 +311,7 @@ export const deliveryCases: readonly ConformanceCase[] = [
       await durable.publish(1, "after");
       const consumption = await durable.consume();
       consumption.grant(10);
-      await eventually(() => durable.attemptsOf(2).length > 0, { timeoutMs: 30_000 });
+      await eventually(() => durable.attemptsOf(2).length > 0, patience);
       // Where "now" is, a new leader decides by what it has: a replica that lags may begin a little earlier.
       assert.ok(!isCalm(subject) || durable.attemptsOf(1).length === 0, "it began with what was there before");
       for (const delivery of durable.deliveries) {
@@ -319,7 +321,7 @@ export const deliveryCases: readonly ConformanceCase[] = [
       await durable.publish(1, "later");
       const resumed = await durable.consume();
       resumed.grant(10);
-      await eventually(() => durable.deliveries.some(({ storedAt }) => storedAt.sequence === 3), { timeoutMs: 30_000 });
+      await eventually(() => durable.deliveries.some(({ storedAt }) => storedAt.sequence === 3), patience);
       assert.ok(!isCalm(subject) || durable.attemptsOf(2).length === 1);
       await resumed.stop();
     },

@@ -5,7 +5,7 @@ import { type Delivery, deadLetterStream, defineService, PermanentError, type Po
 import { eventually } from "../eventually.ts";
 import type { Item } from "../item-contract.ts";
 import type { ConformanceCase } from "./conformance-case.ts";
-import { Arrivals, makeItems, Scenario } from "./scenario.ts";
+import { Arrivals, makeItems, patience, Scenario } from "./scenario.ts";
 
 const quick: PolicyOptions = { retry: { attempts: 3, initialDelayMs: 20, maxDelayMs: 40 } };
 
@@ -163,7 +163,7 @@ export const handlingCases: readonly ConformanceCase[] = [
       const letters = await readDeadLetters(scenario, name);
       const writer = await scenario.start(defineService("writer", { publishes: [Made] }));
       const envelope = await writer.publish(Made, { key: "a", n: 1 });
-      const letter = await eventually(() => letters[0], { timeoutMs: 40_000 });
+      const letter = await eventually(() => letters[0], patience);
       assert.ok(subject.disturbed === true || attempts.join() === "1,2,3", `attempts ${attempts.join()}`);
       assert.equal(reasonOf(letter), "attempts-exhausted");
       assert.equal(letter.message.headers.get("ce-id"), envelope.id);
@@ -195,7 +195,7 @@ export const handlingCases: readonly ConformanceCase[] = [
       await send("permanent", '{"key":"permanent","n":1}');
       await send("bytes", "\u0000\u0001");
       await send("schema", '{"key":7}', { "ce-dataversion": "1" });
-      await eventually(() => new Set(letters.map(({ message }) => message.subject)).size === 3, { timeoutMs: 40_000 });
+      await eventually(() => new Set(letters.map(({ message }) => message.subject)).size === 3, patience);
       const reasons = new Map(letters.map((letter) => [letter.message.subject.split(".").at(-1), reasonOf(letter)]));
       assert.deepEqual([...reasons].sort(), [
         ["bytes", "unreadable"],
@@ -233,9 +233,7 @@ export const handlingCases: readonly ConformanceCase[] = [
       const letters = await readDeadLetters(scenario, name);
       const writer = await scenario.start(defineService("writer", { publishes: [Made] }));
       await Promise.all(makeItems(200, 200).map((item) => writer.publish(Made, item)));
-      await eventually(() => reader.health().problems.some((problem) => problem.includes("circuit open")), {
-        timeoutMs: 30_000,
-      });
+      await eventually(() => reader.health().problems.some((problem) => problem.includes("circuit open")), patience);
       const callsAtTrip = calls;
       await new Promise((resolve) => setTimeout(resolve, 2_600));
       const probes = calls - callsAtTrip;
@@ -266,7 +264,7 @@ export const handlingCases: readonly ConformanceCase[] = [
       );
       const writer = await scenario.start(defineService("writer", { publishes: [Made] }));
       await writer.publish(Made, { key: "a", n: 1 });
-      await eventually(() => codes.length >= 2, { timeoutMs: 40_000 });
+      await eventually(() => codes.length >= 2, patience);
       assert.deepEqual(codes.slice(0, 2), ["BUS_HANDLER_TIMEOUT", "BUS_HANDLER_TIMEOUT"]);
     },
   },
@@ -289,7 +287,7 @@ export const handlingCases: readonly ConformanceCase[] = [
       );
       const writer = await scenario.start(defineService("writer", { publishes: [Made] }));
       await Promise.all(makeItems(count, count).map((item) => writer.publish(Made, item)));
-      await eventually(() => begun === 2, { timeoutMs: 30_000 });
+      await eventually(() => begun === 2, patience);
       const stopping = first.stop();
       open();
       await stopping;

@@ -12,7 +12,7 @@ import { defineService, type RunningService, type ServeOptions } from "@throughl
 import { eventually } from "../eventually.ts";
 import { type Item, itemSchema } from "../item-contract.ts";
 import type { ConformanceCase, ConformanceSubject } from "./conformance-case.ts";
-import { assertRejects, Scenario } from "./scenario.ts";
+import { assertRejects, patience, Scenario } from "./scenario.ts";
 
 function defineDouble(scenario: Scenario, options: { timeoutMs?: number; idempotent?: boolean } = {}) {
   const errors = { "too-large": itemSchema };
@@ -26,7 +26,7 @@ async function startCaller(scenario: Scenario, procedure: Double) {
 
 /** Faults may lose a question, and say so. Where they are about, it is asked again, which the procedure has to allow. */
 async function ask(subject: ConformanceSubject, call: () => Promise<Item>): Promise<Item> {
-  return subject.disturbed === true ? await eventually(call, { timeoutMs: 50_000 }) : await call();
+  return subject.disturbed === true ? await eventually(call, patience) : await call();
 }
 
 const item = { key: "a", n: 4 };
@@ -113,7 +113,7 @@ export const procedureCases: readonly ConformanceCase[] = [
       const caller = await startCaller(scenario, Doubled);
       const controller = new AbortController();
       const cancelled = caller.call(Doubled, item, { signal: controller.signal }).catch((error: unknown) => error);
-      await eventually(() => begun > 0, { timeoutMs: 30_000 });
+      await eventually(() => begun > 0, patience);
       controller.abort(new Error("changed my mind"));
       assert.equal(((await cancelled) as Error).message, "changed my mind");
       await eventually(() => ends.length > 0, { timeoutMs: 5_000 });
@@ -141,7 +141,7 @@ export const procedureCases: readonly ConformanceCase[] = [
       );
       const caller = await startCaller(scenario, Doubled);
       const first = caller.call(Doubled, item);
-      await eventually(() => begun === 1, { timeoutMs: 30_000 });
+      await eventually(() => begun === 1, patience);
       await assertRejects(caller.call(Doubled, item), "BUS_PROCEDURE_UNAVAILABLE");
       const stopping = server.stop();
       await new Promise((resolve) => setTimeout(resolve, 100));

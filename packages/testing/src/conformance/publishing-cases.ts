@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { defineService, type OutgoingMessage } from "@throughline/core";
 import { eventually } from "../eventually.ts";
 import type { ConformanceCase } from "./conformance-case.ts";
-import { assertRejects, makeItems, Scenario, whenCaughtUp } from "./scenario.ts";
+import { assertRejects, makeItems, patience, Scenario, whenCaughtUp } from "./scenario.ts";
 
 function messageOf(scenario: Scenario, n: number, messageId: string, key = "a"): OutgoingMessage {
   const body = Buffer.from(JSON.stringify({ key, n }));
@@ -102,7 +102,7 @@ export const publishingCases: readonly ConformanceCase[] = [
       );
       const writer = await scenario.start(defineService("writer", { publishes: [Made] }));
       await writer.publish(Made, { key: "a", n: 1 }, { headers: { "X-Tenant": "blue" } });
-      await eventually(() => found.length);
+      await eventually(() => found.length, patience);
       assert.equal(found[0], "blue");
       for (const name of ["Nats-Rollup", "ce-id", "traceparent", "throughline-dead-reason"]) {
         const publication = writer.publish(Made, { key: "a", n: 2 }, { headers: { [name]: "x" } });

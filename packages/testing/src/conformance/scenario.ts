@@ -21,6 +21,9 @@ import { eventually } from "../eventually.ts";
 import { defineItem, type Item, type ItemContract } from "../item-contract.ts";
 import type { ConformanceSubject } from "./conformance-case.ts";
 
+/** How long to wait where faults may be about: several of them in a row delay what they do not prevent. */
+export const patience = { timeoutMs: 50_000 };
+
 /** One case at work. Ends every service and connection that it started. */
 export class Scenario implements AsyncDisposable {
   readonly subject: ConformanceSubject;
@@ -113,7 +116,7 @@ export class Arrivals {
   };
 
   /** Waits for `count` different items; each came once, unless faults are about. */
-  async complete(count: number, timeoutMs = 50_000): Promise<void> {
+  async complete(count: number, timeoutMs = patience.timeoutMs): Promise<void> {
     await eventually(() => this.#distinct() >= count, { timeoutMs }).catch((cause: unknown) => {
       throw new Error(`${this.#distinct()} of ${count} events arrived`, { cause });
     });
@@ -147,7 +150,7 @@ export async function whenCaughtUp<Found>(
   { disturbed }: ConformanceSubject,
   check: () => Promise<readonly Found[]>,
 ): Promise<readonly Found[]> {
-  return disturbed === true ? await eventually(check, { timeoutMs: 50_000 }) : await check();
+  return disturbed === true ? await eventually(check, patience) : await check();
 }
 
 /** Items 0, 1, 2, … spread over keys. */

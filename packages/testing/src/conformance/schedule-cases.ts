@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { defineService, type Schedule } from "@throughline/core";
 import { eventually } from "../eventually.ts";
 import type { ConformanceCase, ConformanceSubject } from "./conformance-case.ts";
-import { assertRejects, Scenario } from "./scenario.ts";
+import { assertRejects, patience, Scenario } from "./scenario.ts";
 
 async function refusesSchedule(subject: ConformanceSubject, schedule: Schedule): Promise<void> {
   await using scenario = new Scenario(subject);
@@ -34,7 +34,7 @@ export const scheduleCases: readonly ConformanceCase[] = [
       await writer.publish(Made, { key: "a", n: 1 }, { schedule: { at: new Date(dueMs) }, headers });
       await writer.publish(Made, { key: "a", n: 2 }, { schedule: { afterMs: 0 } });
       await writer.publish(Made, { key: "a", n: 3 });
-      await eventually(() => arrivals.length >= 3, { timeoutMs: 30_000 });
+      await eventually(() => arrivals.length >= 3, patience);
       const late = arrivals.find(({ n }) => n === 1);
       // A server counts schedules in whole seconds.
       assert.ok(late !== undefined && late.at >= dueMs - 1_000, `${dueMs - (late?.at ?? 0)} ms early`);
@@ -57,7 +57,7 @@ export const scheduleCases: readonly ConformanceCase[] = [
       assert.equal(await writer.cancelSchedule(Made, timeout.id), true);
       assert.equal(await writer.cancelSchedule(Made, timeout.id), false);
       await writer.publish(Made, { key: "a", n: 4 }, { schedule: { afterMs: 3_500 } });
-      await eventually(() => arrivals.items.some(({ n }) => n === 4), { timeoutMs: 30_000 });
+      await eventually(() => arrivals.items.some(({ n }) => n === 4), patience);
       await arrivals.complete(2);
       assert.deepEqual([...new Set(arrivals.items.map(({ n }) => n))], [2, 4]);
     },
@@ -73,7 +73,7 @@ export const scheduleCases: readonly ConformanceCase[] = [
       const writer = await scenario.start(defineService("writer", { publishes: [Made] }));
       const schedule = { cron: "* * * * * *", name: "tick" };
       const { id } = await writer.publish(Made, { key: "a", n: 1 }, { schedule });
-      await eventually(() => new Set(ids).size >= 3, { timeoutMs: 30_000 });
+      await eventually(() => new Set(ids).size >= 3, patience);
       assert.ok(!ids.includes(id));
       assert.equal(await writer.cancelSchedule(Made, "tick"), true);
     },

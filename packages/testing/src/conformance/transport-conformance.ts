@@ -49,7 +49,8 @@ export interface ConformanceRunner {
   skip(title: string, run: () => Promise<void>): unknown;
 }
 
-const defaultTimeoutMs = 60_000;
+/** Time for every wait of a case to be as long as `patience`, twice. */
+const defaultTimeoutMs = 120_000;
 
 /** Registers one test per promise. `open` is called when a test runs. */
 export function testConformance(

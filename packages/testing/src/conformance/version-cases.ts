@@ -5,7 +5,7 @@ import { defineService, type PolicyOptions, type SubscriptionOptions } from "@th
 import { eventually } from "../eventually.ts";
 import { defineMeasuredItem, type MeasuredItem } from "../item-contract.ts";
 import type { ConformanceCase, ConformanceSubject } from "./conformance-case.ts";
-import { Arrivals, assertRejects, makeItems, Scenario } from "./scenario.ts";
+import { Arrivals, assertRejects, makeItems, patience, Scenario } from "./scenario.ts";
 
 const patient: PolicyOptions = { newerVersion: { attempts: 1_000, initialDelayMs: 50, maxDelayMs: 200 } };
 const impatient: PolicyOptions = { newerVersion: { attempts: 3, initialDelayMs: 20, maxDelayMs: 20 } };
@@ -58,7 +58,7 @@ export const versionCases: readonly ConformanceCase[] = [
           handled.push([item, event.version]);
         }),
       );
-      await eventually(() => handled.length > 0);
+      await eventually(() => handled.length > 0, patience);
       assert.deepEqual(handled[0], [{ key: "a", n: 1, unit: "piece" }, 1]);
     },
   },
@@ -109,7 +109,7 @@ export const versionCases: readonly ConformanceCase[] = [
       const groups = await eventually(async () => {
         const found = await letters.groups(filter);
         return found.length > 0 && found;
-      });
+      }, patience);
       assert.equal(groups[0]?.reason, "version-unknown");
       assert.deepEqual(arrivals.items, []);
     },
