@@ -7,7 +7,7 @@ import type { ApiAnswer, JetStreamApi } from "./jetstream-api.ts";
 export interface ConsumerWatchParts {
   readonly api: JetStreamApi;
   readonly subscription: SubscriptionTopology;
-  /** A number that stays the same while one request of ours waits at the server; undefined while none does. */
+  /** A number that stays the same while a request of ours waits at the server and nothing comes; undefined without one. */
   readonly openRequest: () => number | undefined;
   /** Not asked while this is false: the connection is down, or the consumer is being restored. */
   readonly isSteady: () => boolean;
@@ -17,11 +17,15 @@ export interface ConsumerWatchParts {
 /** A change from outside is noticed within 10 s; more often would cost a server with a thousand subscriptions much. */
 const roundMs = 7_000;
 const firstRoundMs = 200;
+/** What the server has sent may not be here yet: that nobody asks has to be so twice before it counts. */
+const suspicionMs = 1_000;
 
 export class ConsumerWatch {
   readonly #parts: ConsumerWatchParts;
   #timer: NodeJS.Timeout;
   #facts: ConsumerFacts | undefined;
+  /** The request that the server seemed to know nothing of. */
+  #suspect: number | undefined;
   #stopped = false;
 
   constructor(parts: ConsumerWatchParts) {
@@ -63,14 +67,22 @@ export class ConsumerWatch {
   }
 
   async #round(): Promise<void> {
+    let nextMs = roundMs * (0.9 + 0.2 * Math.random());
     if (this.#parts.isSteady()) {
       const seen = await this.look();
       if (seen !== undefined && !this.#stopped && this.#parts.isSteady()) {
-        this.#parts.onFinding(seen.finding);
+        const { onFinding, openRequest } = this.#parts;
+        const suspect = seen.finding.kind === "stalled" ? openRequest() : undefined;
+        if (suspect !== undefined && suspect !== this.#suspect) {
+          nextMs = suspicionMs;
+        } else {
+          onFinding(seen.finding);
+        }
+        this.#suspect = suspect;
       }
     }
     if (!this.#stopped) {
-      this.#timer = setTimeout(() => void this.#round(), roundMs * (0.9 + 0.2 * Math.random()));
+      this.#timer = setTimeout(() => void this.#round(), nextMs);
     }
   }
 }

@@ -54,8 +54,8 @@ export class PullConsumption implements Consumption {
   #granted = 0;
   /** What was asked for at the server and has not come. */
   #requested = 0;
-  #isAboutToAsk = false;
   #pulls = 0;
+  #received = 0;
   #lastHeardMs = Date.now();
   #lastAskedMs = 0;
   #lastConsumerSequence = 0;
@@ -75,7 +75,7 @@ export class PullConsumption implements Consumption {
     this.#watch = new ConsumerWatch({
       api: parts.api,
       subscription: parts.subscription,
-      openRequest: () => (this.#requested > 0 ? this.#pulls : undefined),
+      openRequest: () => (this.#requested > 0 ? this.#pulls + this.#received : undefined),
       isSteady: () => !this.#stopped && !this.#recovery.isUnderWay && parts.isConnected(),
       onFinding: (finding) => this.#onFinding(finding),
     });
@@ -211,24 +211,10 @@ export class PullConsumption implements Consumption {
    * than those that its predecessor sent and that never arrived.
    */
   #pullIfWorthwhile(): void {
-    if (!this.#parts.subscription.keepOrder) {
-      if (this.#requested === 0 || this.#granted >= 2 * this.#requested) {
-        this.#ask();
-      }
-    } else if (this.#requested === 0 && !this.#isAboutToAsk) {
-      // Once, for all that is granted until what has arrived is worked on.
-      this.#isAboutToAsk = true;
-      setImmediate(() => {
-        this.#isAboutToAsk = false;
-        this.#ask();
-      });
-    }
-  }
-
-  #ask(): void {
     const { isOpen, size } = this.#redeliveries;
     const missing = this.#granted - this.#requested - (isOpen ? 0 : size);
-    if (missing <= 0 || this.#stopped || this.#paused || this.#recovery.isUnderWay) {
+    const isTooEarly = this.#requested > 0 && (this.#parts.subscription.keepOrder || missing < this.#requested);
+    if (missing <= 0 || isTooEarly || this.#stopped || this.#paused || this.#recovery.isUnderWay) {
       return;
     }
     if (this.#requested === 0) {
@@ -260,6 +246,7 @@ export class PullConsumption implements Consumption {
       return;
     }
     this.#requested = Math.max(0, this.#requested - 1);
+    this.#received++;
     this.#recovery.confirm();
     if (reply.consumerSequence < this.#lastConsumerSequence) {
       // Numbers of one consumer only ever grow: this is another one, or one that was set back.
