@@ -30,7 +30,7 @@ async function findings(openRequest: (asked: number) => number): Promise<Consume
     subscription: { stream: "S", durable: "d" },
     openRequest: () => openRequest(asked++),
     isSteady: () => true,
-    onFinding: ({ kind }) => kinds.push(kind),
+    onFinding: ({ kind }: ConsumerFinding) => kinds.push(kind),
   } as unknown as ConsumerWatchParts);
   await vi.advanceTimersByTimeAsync(9_000);
   watch.stop();
