@@ -47,8 +47,8 @@ export class ConsumerWatch {
   async look(): Promise<{ finding: ConsumerFinding; answer: ApiAnswer<ConsumerFacts> } | undefined> {
     const { api, subscription, openRequest } = this.#parts;
     const openBefore = openRequest();
-    const request = `CONSUMER.INFO.${subscription.stream}.${subscription.durable}`;
-    const answer = await api.request<ConsumerFacts>(request).catch(() => undefined);
+    const { stream, durable } = subscription;
+    const answer = await api.consumerInfo<ConsumerFacts>(stream, durable).catch(() => undefined);
     if (answer === undefined) {
       return undefined;
     }

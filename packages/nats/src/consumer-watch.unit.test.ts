@@ -26,7 +26,7 @@ async function findings(openRequest: (asked: number) => number): Promise<Consume
   const kinds: ConsumerFinding["kind"][] = [];
   let asked = 0;
   const watch = new ConsumerWatch({
-    api: { request: async () => ({ ok: true, result: nobodyAsks }) },
+    api: { consumerInfo: async () => ({ ok: true, result: nobodyAsks }) },
     subscription: { stream: "S", durable: "d" },
     openRequest: () => openRequest(asked++),
     isSteady: () => true,

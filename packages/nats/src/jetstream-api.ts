@@ -42,9 +42,14 @@ export type ApiAnswer<Result> =
 
 const requestTimeoutMs = 5_000;
 const retryForMs = 30_000;
+/** How long a member that comes back may know nothing of the consumers that it keeps, where nobody has known them yet. */
+const ignoranceMs = 2_000;
+const ignorancePauseMs = 100;
 
 export class JetStreamApi {
   readonly #connection: NatsConnection;
+  /** Whether those who lead consumers here say so. A server of a cluster may have its JetStream outside of it. */
+  #tellsLeaders: boolean | undefined;
 
   constructor(connection: NatsConnection) {
     this.#connection = connection;
@@ -68,6 +73,29 @@ export class JetStreamApi {
         }
       }
       await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    }
+  }
+
+  /**
+   * CONSUMER.INFO as the consumer's leader answers it. In a cluster a member that has just come back may answer first, with
+   * all numbers 0 and without saying who leads: then it is asked again.
+   * @throws as `request`
+   */
+  async consumerInfo<Info>(stream: string, durable: string): Promise<ApiAnswer<Info>> {
+    for (const startedAt = Date.now(); ; ) {
+      const answer = await this.request<Info & { readonly cluster?: object }>(`CONSUMER.INFO.${stream}.${durable}`);
+      if (!answer.ok || this.#connection.info?.cluster === undefined || this.#tellsLeaders === false) {
+        return answer;
+      }
+      if (answer.result.cluster !== undefined) {
+        this.#tellsLeaders = true;
+        return answer;
+      }
+      if (Date.now() - startedAt > (this.#tellsLeaders === true ? retryForMs : ignoranceMs)) {
+        this.#tellsLeaders ??= false;
+        return answer;
+      }
+      await new Promise((resolve) => setTimeout(resolve, ignorancePauseMs));
     }
   }
 

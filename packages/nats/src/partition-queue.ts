@@ -88,7 +88,7 @@ async function beginningOf(
   { api, logger }: ProvisioningParts,
   { stream, durable, startFrom }: SubscriptionTopology,
 ): Promise<{ opt_start_seq?: number; opt_start_time?: string }> {
-  const before = await api.request<ConsumerInfo>(`CONSUMER.INFO.${stream}.${durable}`);
+  const before = await api.consumerInfo<ConsumerInfo>(stream, durable);
   if (before.ok) {
     const settled = before.result.ack_floor.stream_seq;
     await api.request(`CONSUMER.DELETE.${stream}.${durable}`);
@@ -123,7 +123,7 @@ function requireSameCount(subscription: SubscriptionTopology, found: StreamConfi
 export async function takeOverPartition(parts: ProvisioningParts, topology: SubscriptionTopology): Promise<number> {
   const { api } = parts;
   const { stream, durable } = topology;
-  const before = await api.request<ConsumerInfo>(`CONSUMER.INFO.${stream}.${durable}`);
+  const before = await api.consumerInfo<ConsumerInfo>(stream, durable);
   const wasUsed = before.ok && (before.result.delivered.consumer_seq > 0 || before.result.num_waiting > 0);
   if (!wasUsed) {
     return 0;

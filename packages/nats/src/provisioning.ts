@@ -157,7 +157,7 @@ export async function provisionConsumer(
   const { api, features, logger } = parts;
   const { stream, durable } = subscription;
   const config = consumerConfig(subscription, features);
-  const found = await api.request<ConsumerInfo>(`CONSUMER.INFO.${stream}.${durable}`);
+  const found = await api.consumerInfo<ConsumerInfo>(stream, durable);
   const exists = found.ok;
   if (exists && isSame(config, found.result.config)) {
     return;

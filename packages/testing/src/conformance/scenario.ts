@@ -116,7 +116,7 @@ export class Arrivals {
   };
 
   /** Waits for `count` different items; each came once, unless faults are about. */
-  async complete(count: number, timeoutMs = patience.timeoutMs): Promise<void> {
+  async complete(count: number, timeoutMs: number = patience.timeoutMs): Promise<void> {
     await eventually(() => this.#distinct() >= count, { timeoutMs }).catch((cause: unknown) => {
       throw new Error(`${this.#distinct()} of ${count} events arrived`, { cause });
     });
