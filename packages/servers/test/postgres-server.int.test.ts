@@ -49,8 +49,9 @@ describe.each(await findPostgresToTest())("$name", ({ found }) => {
       await using first = await startPostgres(options);
       await query(await first.database("orders"), "create table notes as select 'kept' as text");
     }
-    await using second = await startPostgres(options);
+    const second = await startPostgres(options);
     expect(await query(await second.database("orders"), "select text from notes")).toEqual([{ text: "kept" }]);
+    await second[Symbol.asyncDispose]();
     await rm(parent, { recursive: true });
     await rm(second.dataFolder, { recursive: true, force: true });
     await rm(`${second.dataFolder}.password`, { force: true });
