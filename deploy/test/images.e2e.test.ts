@@ -230,7 +230,7 @@ describe.skipIf(!isPossible)("the system of compose.yaml (for root only: it moun
 
   test("an order is confirmed, in one trace over all services", async () => {
     const orderId = await placeOrder();
-    await eventually(async () => (await statusOf(orderId)) === "confirmed", { timeoutMs: 20_000 });
+    await eventually(async () => (await statusOf(orderId)) === "confirmed");
     await eventually(() => new Set(sink.spans.map(({ service }) => service)).size === 5);
     expect(
       new Set(sink.spans.filter(({ name }) => name.startsWith("process ")).map(({ traceId }) => traceId)).size,
@@ -253,7 +253,7 @@ describe.skipIf(!isPossible)("the system of compose.yaml (for root only: it moun
     const again = await startContainer("payments");
     containers.set("payments", again);
     await again.ready();
-    await eventually(async () => (await statusOf(orderId)) === "confirmed", { timeoutMs: 20_000 });
+    await eventually(async () => (await statusOf(orderId)) === "confirmed");
     expect(await charges()).toBe(before + 1);
   });
 });

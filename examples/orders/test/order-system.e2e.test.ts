@@ -186,7 +186,7 @@ vitestTest("a service is ready while it does its work, and tells why where it do
   });
   expect((await probe("/health/live")).status).toBe(200);
   await server.start();
-  await eventually(isReady, { timeoutMs: 30_000 });
+  await eventually(isReady);
   await system[Symbol.asyncDispose]();
   await expect(probe("/health/live")).rejects.toThrow();
   await server[Symbol.asyncDispose]();

@@ -47,9 +47,7 @@ class LeaderKiller {
   async hold(): Promise<AsyncDisposable> {
     this.#holds++;
     await this.#losing;
-    await eventually(async () => (await Promise.all(this.#cluster.servers.map(isJoined))).every(Boolean), {
-      timeoutMs: 30_000,
-    });
+    await eventually(async () => (await Promise.all(this.#cluster.servers.map(isJoined))).every(Boolean));
     return {
       [Symbol.asyncDispose]: async () => {
         this.#holds--;

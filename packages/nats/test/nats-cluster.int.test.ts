@@ -38,7 +38,7 @@ test("loses nothing while the leader of a three-node stream is killed again and 
     for (let index = 0; index < 300; index++) {
       publications.push(running.publish(Placed, { id: `${round}-${index}` }));
     }
-    const leader = await eventually(() => streamLeader(cluster.url).catch(() => undefined), { timeoutMs: 20_000 });
+    const leader = await eventually(() => streamLeader(cluster.url).catch(() => undefined));
     const server = cluster.servers[Number(leader.slice(1)) - 1] as NatsServer;
     await server.kill();
     for (let index = 300; index < 600; index++) {

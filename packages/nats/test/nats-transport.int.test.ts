@@ -253,7 +253,7 @@ vitestTest(
     await eventually(() => running.health().status === "degraded");
     await server.start();
     await Promise.all([...before, ...during]);
-    await eventually(() => handled.size === 400, { timeoutMs: 30_000 });
+    await eventually(() => handled.size === 400);
     await eventually(() => running.health().status === "ready");
     const named = lines.filter(({ message }) => message === "disconnected" || message === "reconnected");
     expect(named.map(({ message }) => message)).toEqual(["disconnected", "reconnected"]);

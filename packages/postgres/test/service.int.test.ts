@@ -67,7 +67,7 @@ describe("a service with a store", () => {
     })();
     const effects = async () =>
       Number((await query<{ n: string }>(url, "select count(*) as n from reservations"))[0]?.n);
-    await eventually(async () => (await effects()) > 30, { timeoutMs: 30_000 });
+    await eventually(async () => (await effects()) > 30);
     await database.kill();
     await new Promise((resolve) => setTimeout(resolve, 300));
     await database.start();
@@ -80,7 +80,7 @@ describe("a service with a store", () => {
     instances = [instances[1] as RunningService, await startStock("reserve", 5)];
     await placing;
     await eventually(async () => (await effects()) >= count, { timeoutMs: 60_000 });
-    await eventually(async () => (await storedOf("stock")).length >= count, { timeoutMs: 30_000 });
+    await eventually(async () => (await storedOf("stock")).length >= count);
     await Promise.all([shop, ...instances].map((service) => service.stop()));
 
     const rows = await query<{ id: string }>(url, "select id from reservations");
@@ -108,7 +108,7 @@ describe("a service with a store", () => {
       }),
     ).rejects.toThrow("changed my mind");
     await broker.start();
-    await eventually(async () => (await storedOf("orders")).some(({ id }) => id === "kept"), { timeoutMs: 30_000 });
+    await eventually(async () => (await storedOf("orders")).some(({ id }) => id === "kept"));
     expect((await storedOf("orders")).some(({ id }) => id === "never")).toBe(false);
     await running.stop();
     await pool.end();
@@ -126,7 +126,7 @@ describe("a service with a store", () => {
     });
     const running = await run(phantom, { ...options(), store: postgres({ url, schema: "phantom" }) });
     await shop.publish(Placed, { id: "phantom" });
-    await eventually(() => attempts.length === 3, { timeoutMs: 20_000 });
+    await eventually(() => attempts.length === 3);
     await Promise.all([running.stop(), shop.stop()]);
     expect((await storedOf("stock")).some(({ id }) => id === "phantom")).toBe(false);
     expect(await query(url, "select 1 from phantom.outbox")).toEqual([]);
@@ -155,7 +155,7 @@ describe("a service with a store", () => {
     const running = await run(stock, { ...options(), store: postgres({ url, schema: "late" }) });
     await shop.publish(Placed, { id: "too-slow" });
     const rows = () => query(url, "select 1 from reservations where id = 'too-slow'");
-    await eventually(async () => (await rows()).length > 0, { timeoutMs: 20_000 });
+    await eventually(async () => (await rows()).length > 0);
     await new Promise((resolve) => setTimeout(resolve, 1_000));
     expect(await rows()).toHaveLength(1);
     await Promise.all([running.stop(), shop.stop()]);

@@ -1,7 +1,7 @@
 // Waits for something to become true, so that no test sleeps for a fixed time.
 
 export interface EventuallyOptions {
-  /** Default 10,000 ms. */
+  /** Default 30,000 ms: a machine that others share may stand still for seconds. */
   readonly timeoutMs?: number;
   /** Pause between two tries. Default 20 ms. */
   readonly intervalMs?: number;
@@ -13,7 +13,7 @@ type Falsy = undefined | null | false | 0 | "";
 /** Repeats `check` until it neither throws nor returns anything falsy; rejects with its last failure. */
 export async function eventually<Result>(
   check: () => Result | Promise<Result>,
-  { timeoutMs = 10_000, intervalMs = 20 }: EventuallyOptions = {},
+  { timeoutMs = 30_000, intervalMs = 20 }: EventuallyOptions = {},
 ): Promise<Exclude<Result, Falsy>> {
   const deadline = Date.now() + timeoutMs;
   for (;;) {
