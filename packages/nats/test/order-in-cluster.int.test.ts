@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
 import { defineService, type Logger, run, silentLogger } from "@throughline/core";
 import { startNatsCluster } from "@throughline/servers";
-import { defineItem, eventually, type Item, startFaultyProxy } from "@throughline/testing";
+import { defineItem, eventually, findOrderViolations, type Item, startFaultyProxy } from "@throughline/testing";
 import { expect, test } from "vitest";
 import { nats } from "../src/index.ts";
 
@@ -25,22 +25,6 @@ async function leadElsewhere(observer: NatsConnection, member: string): Promise<
     },
     { intervalMs: 200 },
   );
-}
-
-/** For each key, what came for the first time after something that was published later. */
-function findViolations(arrivals: readonly Item[]): string[] {
-  const newest = new Map<string, number>();
-  const seen = new Set<number>();
-  const violations: string[] = [];
-  for (const { key, n } of arrivals) {
-    const before = newest.get(key) ?? -1;
-    if (!seen.has(n) && n < before) {
-      violations.push(`${key}: ${n} after ${before}`);
-    }
-    seen.add(n);
-    newest.set(key, Math.max(n, before));
-  }
-  return violations;
 }
 
 test("keeps the order of a key when the reader's connection breaks and its consumer's leader goes on", async () => {
@@ -89,7 +73,7 @@ test("keeps the order of a key when the reader's connection breaks and its consu
   await sleep(5_000);
   await Promise.all([first.loseAndCut(0), second.loseAndCut(0)]);
   await eventually(() => new Set(arrivals.map(({ n }) => n)).size === published, { timeoutMs: 45_000 });
-  expect(findViolations(arrivals)).toEqual([]);
+  expect(findOrderViolations(arrivals)).toEqual([]);
   // The second cut lost nothing, as nothing was asked for: it did not make the wait of 11 s begin again.
   expect(performance.now() - cutAt).toBeLessThan(15_000);
   await observer.close();

@@ -5,6 +5,7 @@ export { type ConformanceRunner, conformanceCases, testConformance } from "./con
 export { type EventuallyOptions, eventually } from "./eventually.ts";
 export { type FaultyProxy, startFaultyProxy } from "./faulty-proxy.ts";
 export { defineItem, type Item, type ItemContract } from "./item-contract.ts";
+export { findOrderViolations } from "./order-violations.ts";
 export { type OtlpSink, type ReceivedLog, type ReceivedMetric, type ReceivedSpan, startOtlpSink } from "./otlp-sink.ts";
 export { SeededRandom } from "./simulation/seeded-random.ts";
 export { type SimulationOptions, type SimulationResult, simulateDelivery } from "./simulation/simulate-delivery.ts";

@@ -19,6 +19,7 @@ import {
 } from "@throughline/core";
 import { eventually } from "../eventually.ts";
 import { defineItem, type Item, type ItemContract } from "../item-contract.ts";
+import { findOrderViolations } from "../order-violations.ts";
 import type { ConformanceSubject } from "./conformance-case.ts";
 
 /** How long to wait where faults may be about: several of them in a row delay what they do not prevent. */
@@ -126,18 +127,8 @@ export class Arrivals {
     }
   }
 
-  /** For each key, the items in the order of their first arrival. */
   assertOrderPerKey(): void {
-    const last = new Map<string, number>();
-    const seen = new Set<string>();
-    for (const { key, n } of this.items) {
-      if (!seen.has(`${key}/${n}`)) {
-        seen.add(`${key}/${n}`);
-        const before = last.get(key) ?? -1;
-        assert.ok(n > before, `key ${key}: ${n} arrived after ${before}`);
-        last.set(key, n);
-      }
-    }
+    assert.deepEqual(findOrderViolations(this.items), []);
   }
 
   #distinct(): number {
